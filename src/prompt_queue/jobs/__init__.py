@@ -1,0 +1,1 @@
+"""The words of the house: jobs, outcomes, errors and the pure decisions about them."""

@@ -1,0 +1,124 @@
+"""Every way in which a prompt can fail to come, as one tree.
+
+    PromptFailure
+    |-- RateLimited        the provider asks us to slow down; never burns an attempt
+    |-- OutOfCredit        the account has no money left; parks, no blind retries
+    |-- Transient          will probably work later
+    |   `-- Unanswered     the request left, no answer was seen: it may have been charged
+    |-- Misconfigured      key, model or parameter is wrong; not the job's fault
+    |-- BadInput           this request can never work; the sentence says what to change
+    |-- Refused            declined for safety; final, never worked around
+    |-- OutcomeUnknown     too many sends without an answer
+    |-- WorkerDied         three workers died while they held the job
+    `-- OurBug             an exception that we did not foresee
+
+`code` is the class in machine words, `str(failure)` the sentence that the user reads. Neither may
+hold a secret: what a provider said goes in only after `redact`.
+"""
+
+import re
+
+
+class PromptFailure(Exception):
+    """One failed attempt. Catch a branch, or read `code`."""
+
+    code = "failed"
+    sentence = "The prompt could not be made."
+
+    def __init__(self, sentence: str | None = None) -> None:
+        super().__init__(sentence or self.sentence)
+
+
+class RateLimited(PromptFailure):
+    """Asked to slow down. `retry_after` is in seconds, None where the provider named none."""
+
+    code = "rate_limited"
+    sentence = "Grok is busy; your request keeps its place and goes on by itself."
+
+    def __init__(self, sentence: str | None = None, retry_after: float | None = None) -> None:
+        super().__init__(sentence)
+        self.retry_after = retry_after
+
+
+class OutOfCredit(PromptFailure):
+    """The provider account is out of credit or over its spending limit."""
+
+    code = "out_of_credit"
+    sentence = "The Grok account has no credit left; the operator has to top it up."
+
+
+class Transient(PromptFailure):
+    """A fault that usually passes."""
+
+    code = "provider_unavailable"
+    sentence = "Grok could not be reached; please try again later."
+
+
+class Unanswered(Transient):
+    """The request was sent and no answer came back, so it may have been charged."""
+
+    code = "provider_timeout"
+    sentence = "Grok did not answer in time; please try again later."
+
+
+class Misconfigured(PromptFailure):
+    """The key, the model or a parameter is wrong. `next_model` says whether another may work."""
+
+    code = "misconfigured"
+    sentence = "The service is not set up correctly for Grok; the operator has to look at it."
+
+    def __init__(self, sentence: str | None = None, *, next_model: bool = False) -> None:
+        super().__init__(sentence)
+        self.next_model = next_model
+
+
+class BadInput(PromptFailure):
+    """The pictures or the request can never work as they are."""
+
+    code = "invalid_input"
+    sentence = "Grok could not use these pictures; please check them."
+
+
+class Refused(PromptFailure):
+    """Declined for safety. Never worked around, not by another model and not by a template."""
+
+    code = "refused"
+    sentence = "Grok declined this request because of its usage guidelines."
+
+
+class OutcomeUnknown(PromptFailure):
+    """The bound on paid sends without an answer is reached."""
+
+    code = "outcome_unknown"
+    sentence = "Grok was asked several times and never answered; nothing more was spent on it."
+
+
+class WorkerDied(PromptFailure):
+    """The job is in quarantine: its lease was lost three times."""
+
+    code = "worker_died"
+    sentence = (
+        "The request stopped three workers and was set aside; the operator has to look at it."
+    )
+
+
+class OurBug(PromptFailure):
+    """Something that we did not foresee; the log has the traceback."""
+
+    code = "internal_error"
+    sentence = "Something went wrong on our side; the operator can find it in the log."
+
+
+class LeaseLost(Exception):
+    """Another worker, a cancel or the reaper has taken the job: stop, and write nothing."""
+
+
+_SECRETS = re.compile(
+    r"(?i)\b(xai-[\w-]{4,}|bearer\s+\S+|sk-[\w-]{8,}|eyJ[\w-]+\.[\w-]+\.[\w-]*)|(?<=\?)\S+|//[^/\s@]+@"
+)
+
+
+def redact(text: str, limit: int = 300) -> str:
+    """Text of a provider without keys, tokens, credentials and URL queries, at most `limit` long."""
+    clean = "".join(char if char.isprintable() else " " for char in text)
+    return _SECRETS.sub("***", clean)[:limit]

@@ -1,0 +1,78 @@
+"""What a prompt job is, as the rest of the house sees it."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+from uuid import UUID
+
+
+class Status(StrEnum):
+    """Where a job stands. `completed` and `cancelled` never change."""
+
+    QUEUED = "queued"
+    PROCESSING = "processing"
+    COMPLETED = "completed"
+    FAILED = "failed"
+    CANCELLED = "cancelled"
+
+    @property
+    def is_final(self) -> bool:
+        """True when no worker will touch the job again."""
+        return self not in {Status.QUEUED, Status.PROCESSING}
+
+
+class Source(StrEnum):
+    """Where a finished prompt came from."""
+
+    MODEL = "model"
+    CACHE = "cache"
+    TEMPLATE = "template"
+    EXISTING = "existing"
+    MANUAL = "manual"
+
+
+STAND_IN_PREFIX = "stand-in:"
+
+
+def is_stand_in(model: str | None) -> bool:
+    """True when the answer was made up by the local stand-in and not by Grok."""
+    return bool(model and model.startswith(STAND_IN_PREFIX))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PromptJob:
+    """One row of `prompt_generation_jobs`."""
+
+    id: UUID
+    row_id: UUID
+    model_id: UUID
+    user_id: UUID
+    ref_urls: tuple[str, ...]
+    target_url: str
+    status: Status
+    generated_prompt: str | None
+    error: str | None
+    error_code: str | None
+    source: Source | None
+    model: str | None
+    retry_count: int
+    max_retries: int
+    priority: int
+    created_at: datetime
+    updated_at: datetime
+    started_at: datetime | None
+    completed_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Claim:
+    """A job that this worker holds: what to do, and the token that fences every write about it."""
+
+    job_id: UUID
+    user_id: UUID
+    ref_urls: tuple[str, ...]
+    target_url: str
+    priority: int
+    retry_count: int
+    max_retries: int
+    lease_token: UUID

@@ -1,0 +1,105 @@
+"""What becomes of a job after an attempt: one pure decision, carried out elsewhere."""
+
+from dataclasses import dataclass, field
+from decimal import Decimal
+from uuid import UUID
+
+from prompt_queue.jobs.backoff import RetryPolicy
+from prompt_queue.jobs.errors import OurBug, OutOfCredit, PromptFailure, RateLimited, Transient
+from prompt_queue.jobs.job import Claim, Source
+
+
+@dataclass(frozen=True, slots=True)
+class Usage:
+    """What one provider call used, in tokens, and cost, in USD. None: the provider did not say."""
+
+    prompt_tokens: int | None = None
+    completion_tokens: int | None = None
+    reasoning_tokens: int | None = None
+    image_tokens: int | None = None
+    cached_tokens: int | None = None
+    cost_usd: Decimal | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GeneratedPrompt:
+    """A prompt that passed validation, and where it came from."""
+
+    text: str
+    model: str
+    source: Source = Source.MODEL
+
+
+@dataclass(frozen=True, slots=True)
+class CallEnd:
+    """How a provider call ended, for the ledger. `answered` False means that it may be charged."""
+
+    call_id: UUID
+    answered: bool
+    http_status: int | None = None
+    error_code: str | None = None
+    model: str | None = None
+    usage: Usage = field(default_factory=Usage)
+
+
+@dataclass(frozen=True, slots=True)
+class Done:
+    """The prompt is there."""
+
+    prompt: GeneratedPrompt
+
+
+@dataclass(frozen=True, slots=True)
+class Retry:
+    """Try again after `delay` seconds; counts as a retry."""
+
+    delay: float
+    error: str
+    code: str
+
+
+@dataclass(frozen=True, slots=True)
+class Postponed:
+    """Wait `delay` seconds, then go on; burns no attempt."""
+
+    delay: float
+    error: str
+    code: str
+
+
+@dataclass(frozen=True, slots=True)
+class Failed:
+    """Give up with a sentence that a person understands."""
+
+    error: str
+    code: str
+
+
+@dataclass(frozen=True, slots=True)
+class Released:
+    """Hand the job back untouched, because this worker stops; burns no attempt."""
+
+
+Outcome = Done | Retry | Postponed | Failed | Released
+
+PARK_SECONDS = 300.0
+"""How long a job waits for an operator to top up the account before it looks again."""
+
+
+def decide(
+    claim: Claim, result: GeneratedPrompt | PromptFailure, policy: RetryPolicy, draw: float
+) -> Outcome:
+    """The outcome of one attempt; `draw` is uniform in [0, 1) and feeds the jitter."""
+    match result:
+        case GeneratedPrompt():
+            return Done(result)
+        case RateLimited(retry_after=retry_after):
+            pause = policy.delay(claim.retry_count, draw)
+            wait = pause if retry_after is None else retry_after + pause * 0.1
+            return Postponed(wait, str(result), result.code)
+        case OutOfCredit():
+            return Postponed(PARK_SECONDS * (1 + 0.1 * draw), str(result), result.code)
+        case Transient() | OurBug() if claim.retry_count < claim.max_retries:
+            return Retry(policy.delay(claim.retry_count, draw), str(result), result.code)
+        case _:
+            return Failed(str(result), result.code)

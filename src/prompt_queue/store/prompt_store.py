@@ -1,0 +1,193 @@
+"""What the house asks of the database about prompt jobs: one short method per statement."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import Decimal
+from typing import Any
+from uuid import UUID
+
+from prompt_queue.jobs.job import Claim, PromptJob, Source, Status
+from prompt_queue.jobs.outcome import CallEnd
+from prompt_queue.store.database import Database
+from prompt_queue.store.rows import call_end_as_json, claim_from_row, job_from_row
+
+JsonObject = dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class QueueStats:
+    """The queue at a glance; times in seconds."""
+
+    total_queued: int
+    total_processing: int
+    total_completed: int
+    total_failed: int
+    total_cancelled: int
+    avg_wait_time_seconds: float
+    avg_processing_seconds: float | None
+    oldest_queued_seconds: float | None
+    workers: int
+    slots: int
+    unfenced_writes: int
+    completed_last_minute: int
+    completed_last_hour: int
+    failed_last_hour: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Place:
+    """Where an open job stands: `ahead` jobs come first (exact up to 1,000)."""
+
+    ahead: int
+    next_attempt_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CancelReceipt:
+    """`outcome` is cancelled, already_cancelled, already_final or not_found."""
+
+    outcome: str
+    status: Status | None
+    spent_usd: Decimal
+    calls: int
+    call_in_flight: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settled:
+    """Whether a proposed outcome counted, and the status that the job has now."""
+
+    job_id: UUID
+    applied: bool
+    status: Status | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Filter:
+    """Which jobs to list; None means any."""
+
+    user_id: UUID | None = None
+    status: Status | None = None
+    row_id: UUID | None = None
+    created_after: datetime | None = None
+
+
+class PromptStore:
+    """The queue as seen from the HTTP process, the worker process and the command line."""
+
+    def __init__(self, database: Database) -> None:
+        self.database = database
+
+    async def configure(self, row_owner_column: str | None) -> None:
+        """Say which column of model_rows names the owner (None: user_id or created_by)."""
+        await self.database.rows("configure", row_owner_column)
+
+    async def find_job(self, job_id: UUID, user_id: UUID | None = None) -> PromptJob | None:
+        """The job, or None; with a user, somebody else's job counts as missing."""
+        row = await self.database.row("find_job", job_id, user_id)
+        return job_from_row(row) if row else None
+
+    async def find_versions(self, job_ids: Sequence[UUID]) -> dict[UUID, tuple[Status, datetime]]:
+        """Status and time of the last change of each job that still exists."""
+        rows = await self.database.rows("find_versions", list(job_ids))
+        return {row["id"]: (Status(row["status"]), row["updated_at"]) for row in rows}
+
+    async def place(self, job_id: UUID) -> Place | None:
+        """Where the job waits, or None when it does not."""
+        row = await self.database.row("position", job_id)
+        if row is None or row["position"] is None:
+            return None
+        place = await self.database.row("place", job_id)
+        return Place(
+            ahead=row["position"], next_attempt_at=place["next_attempt_at"] if place else None
+        )
+
+    async def list_jobs(
+        self, which: Filter, limit: int, after: tuple[datetime, UUID] | None = None
+    ) -> list[PromptJob]:
+        """Newest first; `after` is the (created_at, id) of the last job of the page before."""
+        created_at, job_id = after or (None, None)
+        rows = await self.database.rows(
+            "list_jobs",
+            which.user_id,
+            which.status,
+            which.row_id,
+            which.created_after,
+            created_at,
+            job_id,
+            limit,
+        )
+        return [job_from_row(row) for row in rows]
+
+    async def events(self, job_id: UUID) -> list[Mapping[str, Any]]:
+        """The timeline of a job, oldest first: id, kind, data, created_at."""
+        return [dict(row) for row in await self.database.rows("events_of_job", job_id)]
+
+    async def calls(self, job_id: UUID) -> list[Mapping[str, Any]]:
+        """The paid calls made for a job, oldest first, as the ledger has them."""
+        return [dict(row) for row in await self.database.rows("calls_of_job", job_id)]
+
+    async def claim(self, limit: int, worker: str, lease_seconds: float) -> list[Claim]:
+        """Take up to `limit` jobs, most urgent first; each comes with its lease token."""
+        rows = await self.database.rows("claim", limit, worker, lease_seconds)
+        return [claim_from_row(row) for row in rows]
+
+    async def settle(self, outcomes: Sequence[JsonObject]) -> list[Settled]:
+        """Propose outcomes (see settle_prompt_jobs); SQL decides which of them still count."""
+        rows = await self.database.rows("settle", list(outcomes))
+        return [
+            Settled(
+                job_id=row["job_id"],
+                applied=row["applied"],
+                status=Status(row["status"]) if row["status"] else None,
+            )
+            for row in rows
+        ]
+
+    async def begin_calls(self, calls: Sequence[JsonObject]) -> dict[UUID, str]:
+        """Commit intents; the verdict by call id: granted, lease_lost or outcome_unknown."""
+        rows = await self.database.rows("begin_calls", list(calls))
+        return {row["call_id"]: row["verdict"] for row in rows}
+
+    async def end_calls(self, ends: Sequence[CallEnd]) -> None:
+        """Write how paid calls ended."""
+        await self.database.rows("end_calls", [call_end_as_json(end) for end in ends])
+
+    async def cancel(self, job_id: UUID, user_id: UUID | None = None) -> CancelReceipt:
+        """Cancel a job, at once and for good; the receipt says what had been spent."""
+        row = await self.database.row("cancel", job_id, user_id)
+        assert row is not None  # noqa: S101 - the function always returns a row
+        return CancelReceipt(
+            outcome=row["outcome"],
+            status=Status(row["status"]) if row["status"] else None,
+            spent_usd=row["spent_usd"],
+            calls=row["calls"],
+            call_in_flight=row["call_in_flight"],
+        )
+
+    async def retry(self, job_id: UUID, user_id: UUID | None, actor: str) -> str:
+        """Reopen a failed job; returns retried, not_failed or not_found."""
+        row = await self.database.row("retry", job_id, user_id, actor)
+        return str(row["outcome"]) if row else "not_found"
+
+    async def stats(self) -> QueueStats:
+        """The numbers of get_prompt_queue_stats()."""
+        row = await self.database.row("stats")
+        assert row is not None  # noqa: S101 - an aggregate always has a row
+        values = dict(row)
+        for name in ("avg_wait_time_seconds", "avg_processing_seconds", "oldest_queued_seconds"):
+            values[name] = None if values[name] is None else float(values[name])
+        return QueueStats(**values)
+
+
+__all__ = [
+    "CancelReceipt",
+    "Filter",
+    "JsonObject",
+    "Place",
+    "PromptStore",
+    "QueueStats",
+    "Settled",
+    "Source",
+]

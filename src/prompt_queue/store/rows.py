@@ -1,0 +1,100 @@
+"""From database rows to the words of the house, and back to JSON for the batch functions."""
+
+from typing import Any
+
+import asyncpg
+
+from prompt_queue.jobs.job import Claim, PromptJob, Source, Status
+from prompt_queue.jobs.outcome import (
+    CallEnd,
+    Done,
+    Failed,
+    Outcome,
+    Postponed,
+    Released,
+    Retry,
+)
+
+
+def job_from_row(row: asyncpg.Record) -> PromptJob:
+    """A row of prompt_generation_jobs; columns that we do not know are left out."""
+    return PromptJob(
+        id=row["id"],
+        row_id=row["row_id"],
+        model_id=row["model_id"],
+        user_id=row["user_id"],
+        ref_urls=tuple(row["ref_urls"] or ()),
+        target_url=row["target_url"],
+        status=Status(row["status"]),
+        generated_prompt=row["generated_prompt"],
+        error=row["error"],
+        error_code=row["error_code"],
+        source=Source(row["source"]) if row["source"] else None,
+        model=row["model"],
+        retry_count=row["retry_count"],
+        max_retries=row["max_retries"],
+        priority=row["priority"],
+        created_at=row["created_at"],
+        updated_at=row["updated_at"],
+        started_at=row["started_at"],
+        completed_at=row["completed_at"],
+    )
+
+
+def claim_from_row(row: asyncpg.Record) -> Claim:
+    """A row that claim_prompt_jobs returned."""
+    return Claim(
+        job_id=row["id"],
+        user_id=row["user_id"],
+        ref_urls=tuple(row["ref_urls"] or ()),
+        target_url=row["target_url"],
+        priority=row["priority"],
+        retry_count=row["retry_count"],
+        max_retries=row["max_retries"],
+        lease_token=row["lease_token"],
+    )
+
+
+def outcome_as_json(claim: Claim, outcome: Outcome) -> dict[str, Any]:
+    """One element of settle_prompt_jobs' argument."""
+    common = {"job_id": str(claim.job_id), "lease_token": str(claim.lease_token)}
+    match outcome:
+        case Done(prompt=prompt):
+            return common | {
+                "outcome": "completed",
+                "prompt": prompt.text,
+                "source": prompt.source,
+                "model": prompt.model,
+            }
+        case Retry(delay=delay, error=error, code=code):
+            outcome_word = "retry"
+        case Postponed(delay=delay, error=error, code=code):
+            outcome_word = "postponed"
+        case Failed(error=error, code=code):
+            outcome_word, delay = "failed", 0.0
+        case Released():
+            return common | {"outcome": "released"}
+    return common | {
+        "outcome": outcome_word,
+        "error": error,
+        "error_code": code,
+        "delay_seconds": delay,
+    }
+
+
+def call_end_as_json(end: CallEnd) -> dict[str, Any]:
+    """One element of end_provider_calls' argument."""
+    usage = end.usage
+    return {
+        "call_id": str(end.call_id),
+        "answered": end.answered,
+        "http_status": end.http_status,
+        "error_code": end.error_code,
+        "served_model": end.model,
+        "prompt_tokens": usage.prompt_tokens,
+        "completion_tokens": usage.completion_tokens,
+        "reasoning_tokens": usage.reasoning_tokens,
+        "image_tokens": usage.image_tokens,
+        "cached_tokens": usage.cached_tokens,
+        "cost_usd": None if usage.cost_usd is None else str(usage.cost_usd),
+    }

@@ -1,0 +1,53 @@
+-- Writes the intent of paid calls before a byte leaves. p_calls is an array of
+-- {call_id, job_id, lease_token, model, provider, leg, worker}. Verdict per call: granted;
+-- lease_lost (the token is not the current one); outcome_unknown (more than max_retries sends of
+-- this job never got an answer, so that another one could buy the same thing again).
+create or replace function public.begin_provider_calls(p_calls jsonb)
+returns table (call_id uuid, verdict text)
+language plpgsql
+set search_path = ''
+as $$
+#variable_conflict use_column
+begin
+  return query
+  with asked as materialized (
+    select *
+    from jsonb_to_recordset(p_calls) as c (
+      call_id uuid, job_id uuid, lease_token uuid, model text, provider text, leg text, worker text
+    )
+  ),
+  held as materialized (
+    select q.job_id, q.user_id, q.lease_token
+    from public.prompt_job_queue q
+    where q.job_id in (select a.job_id from asked a)
+    order by q.job_id
+    for update
+  ),
+  judged as materialized (
+    select a.*, h.user_id,
+      case
+        when h.lease_token is null or h.lease_token <> a.lease_token then 'lease_lost'
+        when (
+          select count(*)
+          from public.provider_calls c
+          where c.job_id = a.job_id and c.leg = coalesce(a.leg, 'prompt')
+            and c.state <> 'answered' and c.started_at > coalesce(j.retried_at, '-infinity')
+        ) > j.max_retries then 'outcome_unknown'
+        else 'granted'
+      end as verdict
+    from asked a
+    left join held h on h.job_id = a.job_id
+    left join public.prompt_generation_jobs j on j.id = a.job_id
+  ),
+  written as (
+    insert into public.provider_calls (
+      call_id, job_id, user_id, lease_token, worker, provider, leg, model
+    )
+    select j.call_id, j.job_id, j.user_id, j.lease_token, j.worker, coalesce(j.provider, 'xai'),
+      coalesce(j.leg, 'prompt'), j.model
+    from judged j
+    where j.verdict = 'granted'
+  )
+  select j.call_id, j.verdict from judged j;
+end
+$$;

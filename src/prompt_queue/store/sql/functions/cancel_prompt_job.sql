@@ -1,0 +1,45 @@
+-- Cancels one job, final in the database at once; with p_user_id only if it is that user's.
+-- outcome: cancelled, already_cancelled, already_final (completed or failed first) or not_found.
+create or replace function public.cancel_prompt_job(p_job_id uuid, p_user_id uuid default null)
+returns table (outcome text, status text, spent_usd numeric, calls bigint, call_in_flight boolean)
+language plpgsql
+set search_path = ''
+set prompt_queue.act = 'cancel'
+as $$
+#variable_conflict use_column
+declare
+  v_now timestamptz := clock_timestamp();
+  v_job public.prompt_generation_jobs;
+  v_outcome text;
+begin
+  -- The queue row is the lock that settle, reap and cancel all take first.
+  perform 1 from public.prompt_job_queue q where q.job_id = p_job_id for update;
+  select * into v_job
+  from public.prompt_generation_jobs j
+  where j.id = p_job_id and (p_user_id is null or j.user_id = p_user_id);
+  if not found then
+    return query select 'not_found', null::text, 0::numeric, 0::bigint, false;
+    return;
+  end if;
+  if v_job.status in ('queued', 'processing') then
+    delete from public.prompt_job_queue q where q.job_id = p_job_id;
+    update public.prompt_generation_jobs j
+    set status = 'cancelled', completed_at = v_now, updated_at = v_now
+    where j.id = p_job_id;
+    update public.jobs d set prompt_status = 'failed' where d.prompt_job_id = p_job_id;
+    insert into public.prompt_job_events (job_id, user_id, kind)
+    values (p_job_id, v_job.user_id, 'cancelled');
+    v_outcome := 'cancelled';
+  elsif v_job.status = 'cancelled' then
+    v_outcome := 'already_cancelled';
+  else
+    v_outcome := 'already_final';
+  end if;
+  return query
+  select v_outcome, case v_outcome when 'cancelled' then 'cancelled' else v_job.status end,
+    coalesce(sum(c.cost_usd), 0), count(*),
+    coalesce(bool_or(c.state = 'sent') and v_job.status = 'processing', false)
+  from public.provider_calls c
+  where c.job_id = p_job_id;
+end
+$$;

@@ -1,0 +1,33 @@
+-- Queues one prompt job in the caller's own transaction and returns its id. The model and the
+-- user come from the row; with p_user_id a row of somebody else counts as missing.
+create or replace function public.enqueue_prompt_job(
+  p_row_id uuid,
+  p_target_url text,
+  p_ref_urls text[] default '{}',
+  p_priority int default 5,
+  p_user_id uuid default null,
+  p_max_retries int default 3,
+  p_job_id uuid default null
+)
+returns uuid
+language plpgsql
+set search_path = ''
+as $$
+declare
+  v_owner record;
+  v_job_id uuid := coalesce(p_job_id, gen_random_uuid());
+begin
+  select * into v_owner from public.prompt_row_owner(p_row_id);
+  if v_owner.user_id is null or v_owner.user_id is distinct from coalesce(p_user_id, v_owner.user_id) then
+    raise exception 'there is no row % that you may use', p_row_id using errcode = 'no_data_found';
+  end if;
+  insert into public.prompt_generation_jobs (
+    id, row_id, model_id, user_id, ref_urls, target_url, priority, max_retries
+  )
+  values (
+    v_job_id, p_row_id, v_owner.model_id, v_owner.user_id, coalesce(p_ref_urls, '{}'),
+    p_target_url, coalesce(p_priority, 5), coalesce(p_max_retries, 3)
+  );
+  return v_job_id;
+end
+$$;

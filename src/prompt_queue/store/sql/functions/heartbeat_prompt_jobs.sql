@@ -1,0 +1,24 @@
+-- Renews the leases whose token is still the current one and returns their job ids; a job that is
+-- missing from the answer is no longer the caller's.
+create or replace function public.heartbeat_prompt_jobs(
+  p_job_ids uuid[],
+  p_lease_tokens uuid[],
+  p_lease_seconds double precision
+)
+returns setof uuid
+language sql
+set search_path = ''
+as $$
+  with held as materialized (
+    select q.job_id
+    from unnest(p_job_ids, p_lease_tokens) as h (job_id, lease_token)
+    join public.prompt_job_queue q on q.job_id = h.job_id and q.lease_token = h.lease_token
+    order by q.job_id
+    for update of q
+  )
+  update public.prompt_job_queue q
+  set lease_until = clock_timestamp() + make_interval(secs => p_lease_seconds)
+  from held
+  where q.job_id = held.job_id
+  returning q.job_id
+$$;

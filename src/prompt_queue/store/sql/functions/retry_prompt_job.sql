@@ -1,0 +1,46 @@
+-- An explicit, audited act: reopens a failed job with all its retries, and dependents that failed
+-- with it wait again. outcome: retried, not_failed or not_found.
+create or replace function public.retry_prompt_job(
+  p_job_id uuid,
+  p_user_id uuid default null,
+  p_actor text default 'operator'
+)
+returns table (outcome text, status text)
+language plpgsql
+set search_path = ''
+set prompt_queue.act = 'retry'
+as $$
+#variable_conflict use_column
+declare
+  v_now timestamptz := clock_timestamp();
+  v_job public.prompt_generation_jobs;
+begin
+  select * into v_job
+  from public.prompt_generation_jobs j
+  where j.id = p_job_id and (p_user_id is null or j.user_id = p_user_id)
+  for update;
+  if not found then
+    return query select 'not_found', null::text;
+    return;
+  end if;
+  if v_job.status <> 'failed' then
+    return query select 'not_failed', v_job.status;
+    return;
+  end if;
+  update public.prompt_generation_jobs j
+  set status = 'queued', retry_count = 0, error = null, error_code = null, started_at = null,
+    completed_at = null, updated_at = v_now, retried_at = v_now
+  where j.id = p_job_id;
+  insert into public.prompt_job_queue (job_id, user_id, priority, claim_key)
+  values (
+    p_job_id, v_job.user_id, v_job.priority, (extract(epoch from v_now) * 1000000)::bigint
+  );
+  update public.jobs d
+  set prompt_status = 'generating'
+  where d.prompt_job_id = p_job_id and d.prompt_status = 'failed';
+  insert into public.prompt_job_events (job_id, user_id, kind, data)
+  values (p_job_id, v_job.user_id, 'retried', jsonb_build_object('actor', p_actor));
+  notify prompt_queue;
+  return query select 'retried', 'queued';
+end
+$$;

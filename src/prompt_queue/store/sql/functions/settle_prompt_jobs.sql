@@ -1,0 +1,103 @@
+-- Carries out what became of claimed jobs. p_outcomes is an array of {job_id, lease_token, outcome,
+-- prompt, error, error_code, source, model, delay_seconds}; outcome is completed, failed, retry
+-- (burns a retry), postponed or released (neither burns one). The token must be the current one;
+-- only a completed prompt, which is paid for, is also taken from a worker that lost its lease,
+-- while the job is open. Dependents in jobs follow in the same transaction.
+create or replace function public.settle_prompt_jobs(p_outcomes jsonb)
+returns table (job_id uuid, applied boolean, status text)
+language plpgsql
+set search_path = ''
+set plan_cache_mode = force_generic_plan
+set enable_seqscan = off
+set enable_hashjoin = off
+set enable_mergejoin = off
+set prompt_queue.act = 'settle'
+as $$
+#variable_conflict use_column
+declare
+  v_now timestamptz := clock_timestamp();
+begin
+  return query
+  with proposed as materialized (
+    select distinct on (o.job_id) o.*
+    from jsonb_to_recordset(p_outcomes) as o (
+      job_id uuid, lease_token uuid, outcome text, prompt text, error text, error_code text,
+      source text, model text, delay_seconds double precision
+    )
+    order by o.job_id
+  ),
+  held as materialized (
+    select q.job_id, q.user_id, q.lease_token
+    from public.prompt_job_queue q
+    where q.job_id in (select p.job_id from proposed p)
+    order by q.job_id
+    for update
+  ),
+  accepted as materialized (
+    select p.*, h.user_id,
+      case
+        when p.outcome = 'retry' and j.retry_count >= j.max_retries then 'failed'
+        else p.outcome
+      end as act,
+      greatest(coalesce(p.delay_seconds, 0), 0) as delay
+    from proposed p
+    join held h on h.job_id = p.job_id
+    join public.prompt_generation_jobs j on j.id = p.job_id
+    where h.lease_token = p.lease_token or p.outcome = 'completed'
+  ),
+  removed as (
+    delete from public.prompt_job_queue q
+    using accepted a
+    where q.job_id = a.job_id and a.act in ('completed', 'failed')
+  ),
+  returned as (
+    update public.prompt_job_queue q
+    set state = case when a.delay > 0 then 'delayed' else 'ready' end,
+      next_attempt_at = case when a.delay > 0 then v_now + make_interval(secs => a.delay) end,
+      lease_token = null, lease_until = null, worker = null
+    from accepted a
+    where q.job_id = a.job_id and a.act in ('retry', 'postponed', 'released')
+  ),
+  recorded as (
+    update public.prompt_generation_jobs j
+    set status = case when a.act in ('completed', 'failed') then a.act else 'queued' end,
+      generated_prompt = case when a.act = 'completed' then a.prompt else j.generated_prompt end,
+      error = case a.act when 'completed' then null when 'released' then j.error else a.error end,
+      error_code = case a.act
+        when 'completed' then null when 'released' then j.error_code else a.error_code end,
+      source = case when a.act = 'completed' then coalesce(a.source, 'model') end,
+      model = case when a.act = 'completed' then a.model end,
+      retry_count = j.retry_count + (a.act = 'retry')::int,
+      completed_at = case when a.act in ('completed', 'failed') then v_now end,
+      updated_at = v_now
+    from accepted a
+    where j.id = a.job_id
+    returning j.id, j.status, j.retry_count
+  ),
+  dependents as (
+    update public.jobs d
+    set prompt_status = a.act
+    from accepted a
+    where d.prompt_job_id = a.job_id and a.act in ('completed', 'failed')
+  ),
+  logged as (
+    insert into public.prompt_job_events (job_id, user_id, kind, data)
+    select a.job_id, a.user_id, case a.act when 'retry' then 'retry_scheduled' else a.act end,
+      jsonb_strip_nulls(jsonb_build_object(
+        'code', a.error_code, 'model', a.model, 'source', a.source,
+        'delaySeconds', nullif(a.delay, 0)
+      ))
+    from accepted a
+    union all
+    select p.job_id, j.user_id, 'stale_write_refused',
+      jsonb_strip_nulls(jsonb_build_object('outcome', p.outcome, 'code', p.error_code))
+    from proposed p
+    join public.prompt_generation_jobs j on j.id = p.job_id
+    where not exists (select from accepted a where a.job_id = p.job_id)
+  )
+  select p.job_id, r.id is not null, coalesce(r.status, j.status)
+  from proposed p
+  left join recorded r on r.id = p.job_id
+  left join public.prompt_generation_jobs j on j.id = p.job_id;
+end
+$$;

@@ -1,0 +1,163 @@
+-- Every plain statement of the store, each under its name; state changes are functions.
+
+-- name: configure
+update public.prompt_queue_settings set row_owner_column = $1
+where row_owner_column is distinct from $1;
+
+-- name: enqueue
+select public.enqueue_prompt_job(
+  p_row_id => $1, p_target_url => $2, p_ref_urls => $3, p_priority => $4,
+  p_user_id => $5, p_max_retries => $6, p_job_id => $7
+) as job_id;
+
+-- name: reserve_idempotency_key
+insert into public.prompt_idempotency_keys as k (user_id, key, fingerprint, job_id)
+values ($1, $2, $3, $4)
+on conflict (user_id, key) do update
+set fingerprint = excluded.fingerprint, job_id = excluded.job_id, response = null,
+  created_at = clock_timestamp(), expires_at = clock_timestamp() + interval '24 hours'
+where k.expires_at < clock_timestamp()
+returning k.job_id;
+
+-- name: read_idempotency_key
+select k.fingerprint, k.job_id, k.response
+from public.prompt_idempotency_keys k
+where k.user_id = $1 and k.key = $2;
+
+-- name: keep_idempotent_response
+update public.prompt_idempotency_keys k set response = $3 where k.user_id = $1 and k.key = $2;
+
+-- name: prune_idempotency_keys
+delete from public.prompt_idempotency_keys k
+where (k.user_id, k.key) in (
+  select e.user_id, e.key
+  from public.prompt_idempotency_keys e
+  where e.expires_at < clock_timestamp()
+  order by e.expires_at
+  limit 1000
+);
+
+-- name: find_job
+select j.* from public.prompt_generation_jobs j
+where j.id = $1 and ($2::uuid is null or j.user_id = $2);
+
+-- name: find_versions
+select j.id, j.status, j.updated_at from public.prompt_generation_jobs j where j.id = any ($1);
+
+-- name: position
+select public.prompt_job_position($1) as position;
+
+-- name: place
+select q.state, q.next_attempt_at from public.prompt_job_queue q where q.job_id = $1;
+
+-- name: list_jobs
+select j.* from public.prompt_generation_jobs j
+where ($1::uuid is null or j.user_id = $1)
+  and ($2::text is null or j.status = $2)
+  and ($3::uuid is null or j.row_id = $3)
+  and ($4::timestamptz is null or j.created_at >= $4)
+  and ($5::timestamptz is null or (j.created_at, j.id) < ($5, $6::uuid))
+order by j.created_at desc, j.id desc
+limit $7;
+
+-- name: events_of_job
+select e.id, e.kind, e.data, e.created_at from public.prompt_job_events e
+where e.job_id = $1 order by e.id;
+
+-- name: calls_of_job
+select c.call_id, c.model, c.served_model, c.state, c.http_status, c.error_code, c.cost_usd,
+  c.started_at, c.ended_at
+from public.provider_calls c
+where c.job_id = $1 order by c.started_at;
+
+-- name: claim
+select c.id, c.user_id, c.ref_urls, c.target_url, c.priority, c.retry_count, c.max_retries,
+  c.lease_token
+from public.claim_prompt_jobs($1, $2, $3) c;
+
+-- name: heartbeat
+select h as job_id from public.heartbeat_prompt_jobs($1, $2, $3) h;
+
+-- name: settle
+select s.job_id, s.applied, s.status from public.settle_prompt_jobs($1) s;
+
+-- name: begin_calls
+select b.call_id, b.verdict from public.begin_provider_calls($1) b;
+
+-- name: end_calls
+select public.end_provider_calls($1);
+
+-- name: cancel
+select c.outcome, c.status, c.spent_usd, c.calls, c.call_in_flight
+from public.cancel_prompt_job($1, $2) c;
+
+-- name: retry
+select r.outcome, r.status from public.retry_prompt_job($1, $2, $3) r;
+
+-- name: free_expired_leases
+select public.free_expired_prompt_leases();
+
+-- name: wake_due
+select public.wake_due_prompt_jobs();
+
+-- name: stats
+select * from public.get_prompt_queue_stats();
+
+-- name: worker_seen
+select public.prompt_worker_seen($1, $2, $3, $4, $5);
+
+-- name: worker_gone
+delete from public.prompt_queue_workers w where w.worker = $1;
+
+-- name: workers
+select w.worker, w.host, w.pid, w.concurrency, w.busy, w.started_at,
+  extract(epoch from clock_timestamp() - w.seen_at)::float8 as silent_seconds
+from public.prompt_queue_workers w order by w.started_at;
+
+-- name: take_singleton
+select public.take_prompt_singleton($1, $2) as token;
+
+-- name: release_singleton
+select public.release_prompt_singleton($1, $2);
+
+-- name: row_owner
+select o.model_id, o.user_id from public.prompt_row_owner($1) o;
+
+-- name: create_row
+insert into public.model_rows (model_id, user_id, target_url, ref_urls)
+values ($1, $2, $3, $4)
+returning id, model_id, user_id, target_url, ref_urls, created_at;
+
+-- name: list_rows
+select r.id, r.model_id, r.user_id, to_jsonb(r) ->> 'target_url' as target_url, r.created_at
+from public.model_rows r
+where r.user_id = $1
+  and ($2::timestamptz is null or (r.created_at, r.id) < ($2, $3::uuid))
+order by r.created_at desc, r.id desc
+limit $4;
+
+-- name: default_model
+select m.id from public.models m where m.user_id = $1 order by m.created_at, m.id limit 1;
+
+-- name: create_model
+insert into public.models (user_id, name) values ($1, $2) returning id;
+
+-- name: owned_model
+select m.id from public.models m
+where m.id = $1 and (to_jsonb(m) ->> 'user_id' is null or to_jsonb(m) ->> 'user_id' = $2::text);
+
+-- name: seed_demo_user
+insert into auth.users (id, email) values ($1, 'demo@localhost') on conflict do nothing;
+
+-- name: seed_demo_model
+insert into public.models (id, user_id, name) values ($1, $2, 'Demo') on conflict do nothing;
+
+-- name: seed_demo_row
+insert into public.model_rows (id, model_id, user_id) values ($1, $2, $3) on conflict do nothing;
+
+-- name: database_facts
+select current_setting('server_version') as version,
+  current_setting('server_version_num')::int as version_number,
+  extract(epoch from clock_timestamp())::float8 as clock_seconds,
+  current_setting('max_connections')::int as max_connections,
+  (select count(*) from pg_stat_activity) as connections;

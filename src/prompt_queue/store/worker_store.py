@@ -1,0 +1,79 @@
+"""What workers tell each other through the database: who lives, who is silent, who is alone."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from uuid import UUID
+
+from prompt_queue.store.database import Database
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WorkerSeen:
+    """A worker process; `silent_seconds` since its last sign of life."""
+
+    worker: str
+    host: str
+    pid: int
+    concurrency: int
+    busy: int
+    started_at: datetime
+    silent_seconds: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DatabaseFacts:
+    """Version, clock (Unix seconds) and connections of the server."""
+
+    version: str
+    version_number: int
+    clock_seconds: float
+    max_connections: int
+    connections: int
+
+
+class WorkerStore:
+    """Signs of life, clean-up and single flight."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    async def seen(self, worker: str, host: str, pid: int, concurrency: int, busy: int) -> None:
+        """Say that this worker lives."""
+        await self._database.rows("worker_seen", worker, host, pid, concurrency, busy)
+
+    async def gone(self, worker: str) -> None:
+        """Say that this worker has stopped."""
+        await self._database.rows("worker_gone", worker)
+
+    async def workers(self) -> list[WorkerSeen]:
+        """Every worker that was seen within a day."""
+        return [WorkerSeen(**dict(row)) for row in await self._database.rows("workers")]
+
+    async def free_expired_leases(self) -> int:
+        """Take jobs away from silent workers; returns how many."""
+        row = await self._database.row("free_expired_leases")
+        return int(row[0]) if row else 0
+
+    async def wake_due(self) -> int:
+        """Make delayed jobs claimable whose time has come; returns how many."""
+        row = await self._database.row("wake_due")
+        return int(row[0]) if row else 0
+
+    async def prune_idempotency_keys(self) -> None:
+        """Forget keys that are older than their 24 hours."""
+        await self._database.rows("prune_idempotency_keys")
+
+    async def take_singleton(self, name: str, seconds: float) -> UUID | None:
+        """The right to be alone with `name` for a while, or None while another has it."""
+        row = await self._database.row("take_singleton", name, seconds)
+        return row["token"] if row else None
+
+    async def release_singleton(self, name: str, token: UUID) -> None:
+        """Give the right back early."""
+        await self._database.rows("release_singleton", name, token)
+
+    async def facts(self) -> DatabaseFacts:
+        """Version, clock and connections of the database server."""
+        row = await self._database.row("database_facts")
+        assert row is not None  # noqa: S101 - a query without FROM has one row
+        return DatabaseFacts(**dict(row))

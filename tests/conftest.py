@@ -1,0 +1,99 @@
+"""Fixtures of the whole suite: a real PostgreSQL each, and a wall around the machine."""
+
+import asyncio
+import ipaddress
+import os
+import sys
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from uuid import UUID, uuid4
+
+import pytest
+
+from prompt_queue.settings import DEMO_USER_ID
+from prompt_queue.store.database import Database
+from prompt_queue.store.row_store import RowStore
+from tests.clusters import EMBEDDED_MAJOR, Clusters
+
+pytest_plugins = ["prompt_queue.testing"]
+
+DEMO_MODEL_ID = UUID("00000000-0000-4000-a000-000000000002")
+DEMO_ROW_ID = UUID("00000000-0000-4000-a000-000000000003")
+
+for _name in ("XAI_API_KEY", "WAVESPEED_API_KEY", "DATABASE_URL", "DATABASE_DIRECT_URL"):
+    os.environ.pop(_name, None)
+
+
+def _refuse_the_outside(event: str, arguments: tuple[object, ...]) -> None:
+    if event != "socket.connect":
+        return
+    address = arguments[1]
+    if isinstance(address, tuple) and address and isinstance(address[0], str):
+        host = address[0]
+        try:
+            inside = ipaddress.ip_address(host).is_loopback
+        except ValueError:
+            inside = host == "localhost"
+        if not inside:
+            raise PermissionError(f"the suite may only talk to this machine, not to {host}")
+
+
+sys.addaudithook(_refuse_the_outside)
+
+
+async def until(
+    condition: Callable[[], Awaitable[object]], deadline: float = 20.0, every: float = 0.02
+) -> object:
+    """Wait until the condition holds and return what it returned; fails after the deadline."""
+    end = time.monotonic() + deadline
+    while True:
+        found = await condition()
+        if found:
+            return found
+        assert time.monotonic() < end, f"still not so after {deadline} s: {condition}"
+        await asyncio.sleep(every)
+
+
+@pytest.fixture(scope="session")
+def clusters() -> Iterator[Clusters]:
+    """The PostgreSQL servers of this run."""
+    running = Clusters()
+    yield running
+    running.stop()
+
+
+@pytest.fixture
+def postgres_major() -> int:
+    """Which PostgreSQL the test runs on; tests/store runs on the oldest too."""
+    return EMBEDDED_MAJOR
+
+
+@pytest.fixture
+async def empty_database_url(clusters: Clusters, postgres_major: int) -> AsyncIterator[str]:
+    """A database with nothing in it."""
+    name = f"empty_{uuid4().hex}"
+    yield await clusters.clone(postgres_major, name, migrated=False)
+    await clusters.drop(postgres_major, name)
+
+
+@pytest.fixture
+async def database_url(clusters: Clusters, postgres_major: int) -> AsyncIterator[str]:
+    """A migrated database of the test's own."""
+    name = f"test_{uuid4().hex}"
+    yield await clusters.clone(postgres_major, name)
+    await clusters.drop(postgres_major, name)
+
+
+@pytest.fixture
+async def database(database_url: str) -> AsyncIterator[Database]:
+    """The store's connection pool on the test's own database."""
+    opened = await Database.open(database_url)
+    yield opened
+    await opened.close()
+
+
+@pytest.fixture
+async def demo(database: Database) -> UUID:
+    """The demo user, model and row exist; returns the row's id."""
+    await RowStore(database).seed_demo(DEMO_USER_ID, DEMO_MODEL_ID, DEMO_ROW_ID)
+    return DEMO_ROW_ID
