@@ -49,6 +49,11 @@ class Settings(BaseSettings):
         validation_alias="XAI_API_BASE",
         description="Base URL of the xAI API; trusted by its exact origin.",
     )
+    stand_in: bool = Field(
+        False,
+        validation_alias=_named("STAND_IN"),
+        description="XAI_API_BASE is the local stand-in. Set by `up`, not by hand.",
+    )
     wavespeed_api_key: SecretStr | None = Field(
         None,
         validation_alias="WAVESPEED_API_KEY",

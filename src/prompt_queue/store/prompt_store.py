@@ -133,6 +133,13 @@ class PromptStore:
         rows = await self.database.rows("claim", limit, worker, lease_seconds)
         return [claim_from_row(row) for row in rows]
 
+    async def heartbeat(self, tokens: Mapping[UUID, UUID], lease_seconds: float) -> set[UUID]:
+        """Renew leases (job id -> token); returns the jobs that are still held."""
+        rows = await self.database.rows(
+            "heartbeat", list(tokens), list(tokens.values()), lease_seconds
+        )
+        return {row["job_id"] for row in rows}
+
     async def settle(self, outcomes: Sequence[JsonObject]) -> list[Settled]:
         """Propose outcomes (see settle_prompt_jobs); SQL decides which of them still count."""
         rows = await self.database.rows("settle", list(outcomes))

@@ -31,7 +31,7 @@ begin
           select count(*)
           from public.provider_calls c
           where c.job_id = a.job_id and c.leg = coalesce(a.leg, 'prompt')
-            and c.state <> 'answered' and c.started_at > coalesce(j.retried_at, '-infinity')
+            and c.call_id <> a.call_id and c.state <> 'answered' and c.started_at > coalesce(j.retried_at, '-infinity')
         ) > j.max_retries then 'outcome_unknown'
         else 'granted'
       end as verdict
@@ -47,6 +47,7 @@ begin
       coalesce(j.leg, 'prompt'), j.model
     from judged j
     where j.verdict = 'granted'
+    on conflict do nothing
   )
   select j.call_id, j.verdict from judged j;
 end

@@ -1,0 +1,78 @@
+"""One list of event names, and how a line of the log is written."""
+
+import logging
+import sys
+from collections.abc import MutableMapping
+from enum import StrEnum
+from typing import Any, Literal
+
+import structlog
+
+from prompt_queue.jobs.errors import redact
+
+
+class Event(StrEnum):
+    """Everything that is ever logged."""
+
+    JOB_CLAIMED = "job.claimed"
+    JOB_SETTLED = "job.settled"
+    JOB_OUTCOME_REFUSED = "job.outcome_refused"
+    JOB_LEASE_LOST = "job.lease_lost"
+    JOB_CRASHED = "job.crashed"
+    PROVIDER_FAILED = "provider.failed"
+    LEASES_FREED = "leases.freed"
+    HEARTBEAT_MISSED = "heartbeat.missed"
+    DATABASE_AWAY = "database.away"
+    DATABASE_REFUSED = "database.refused"
+    WORKER_STARTED = "worker.started"
+    WORKER_DRAINING = "worker.draining"
+    WORKER_STOPPED = "worker.stopped"
+    SERVER_STARTED = "server.started"
+    SERVER_ERROR = "server.error"
+    PROCESS_STARTED = "process.started"
+    PROCESS_ENDED = "process.ended"
+    STAND_IN_USED = "stand_in.used"
+
+
+def _redact_values(
+    _logger: object, _name: str, line: MutableMapping[str, Any]
+) -> MutableMapping[str, Any]:
+    return {k: redact(v, 4000) if isinstance(v, str) and k != "exception" else v
+            for k, v in line.items()}  # fmt: skip
+
+
+def configure_logging(level: str, form: Literal["console", "json"]) -> None:
+    """Log lines go to standard error, one line an event."""
+    renderer: structlog.typing.Processor = (
+        structlog.processors.JSONRenderer()
+        if form == "json"
+        else structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty(), pad_event_to=20)
+    )
+    processors: list[structlog.typing.Processor] = [
+        structlog.contextvars.merge_contextvars,
+        structlog.processors.add_log_level,
+        structlog.processors.TimeStamper(fmt="iso", utc=True),
+        structlog.processors.format_exc_info,
+        _redact_values,
+    ]
+    least = logging.getLevelName(level.upper())
+    # Lines of libraries and of modules that use `logging` look like ours.
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(
+        structlog.stdlib.ProcessorFormatter(
+            foreign_pre_chain=processors,
+            processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, renderer],
+        )
+    )
+    logging.basicConfig(level=max(least, logging.INFO), handlers=[handler], force=True)
+    structlog.configure(
+        processors=[*processors, renderer],
+        wrapper_class=structlog.make_filtering_bound_logger(least),
+        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
+        cache_logger_on_first_use=True,
+    )
+
+
+def log(event: Event, *, level: str = "info", **fields: Any) -> None:
+    """Write one line; `level` is debug, info, warning or error."""
+    structlog.get_logger().log(logging.getLevelName(level.upper()), event.value, **fields)

@@ -1,0 +1,79 @@
+"""Renews leases from its own thread and connection, but only while the loop makes progress."""
+
+import asyncio
+import os
+import socket
+import threading
+from uuid import UUID
+
+from prompt_queue.store.database import Database, DatabaseRefused, DatabaseUnavailable
+from prompt_queue.store.prompt_store import PromptStore
+from prompt_queue.store.worker_store import WorkerStore
+from prompt_queue.telemetry import Event, log
+from prompt_queue.worker.leases import HeldLeases
+
+
+class Heartbeat:
+    """Beats every third of the lease. A loop that is stuck loses its leases, as a dead one does."""
+
+    def __init__(
+        self, dsn: str, worker: str, concurrency: int, leases: HeldLeases, lease_seconds: float
+    ) -> None:
+        self._dsn = dsn
+        self._worker = worker
+        self._concurrency = concurrency
+        self._leases = leases
+        self._lease_seconds = lease_seconds
+        self._stop = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="heartbeat", daemon=True)
+        self._last_progress = -1
+
+    def start(self) -> None:
+        """Begin to beat."""
+        self._thread.start()
+
+    def stop(self) -> None:
+        """Beat no more; waits for the thread."""
+        self._stop.set()
+        self._thread.join(timeout=5)
+
+    def _run(self) -> None:
+        asyncio.run(self._beat_until_stopped())
+
+    async def _beat_until_stopped(self) -> None:
+        database: Database | None = None
+        while not self._stop.is_set():
+            try:
+                database = database or await Database.open(self._dsn, size=1)
+                await self._beat(database)
+            except (DatabaseUnavailable, DatabaseRefused) as error:
+                log(Event.HEARTBEAT_MISSED, level="warning", reason=str(error))
+            await asyncio.to_thread(self._stop.wait, self._lease_seconds / 3)
+        if database is not None:
+            await self._say_goodbye(database)
+
+    async def _beat(self, database: Database) -> None:
+        progress = self._leases.progress
+        if progress == self._last_progress:
+            log(Event.HEARTBEAT_MISSED, level="warning", reason="the loop makes no progress")
+            return
+        self._last_progress = progress
+        tokens = self._leases.tokens()
+        await WorkerStore(database).seen(
+            self._worker, socket.gethostname(), os.getpid(), self._concurrency, len(tokens)
+        )
+        await self._renew(database, tokens)
+
+    async def _renew(self, database: Database, tokens: dict[UUID, UUID]) -> None:
+        if not tokens:
+            return
+        held = await PromptStore(database).heartbeat(tokens, self._lease_seconds)
+        for job_id in tokens.keys() - held:
+            self._leases.lost(job_id, tokens[job_id])
+
+    async def _say_goodbye(self, database: Database) -> None:
+        try:
+            await WorkerStore(database).gone(self._worker)
+        except (DatabaseUnavailable, DatabaseRefused) as error:
+            log(Event.HEARTBEAT_MISSED, level="warning", reason=str(error))
+        await database.close()

@@ -1,0 +1,45 @@
+"""Frees the leases of dead workers, wakes due retries and forgets what is over."""
+
+import asyncio
+from collections.abc import Callable
+
+from prompt_queue.store.database import DatabaseRefused, DatabaseUnavailable
+from prompt_queue.store.worker_store import WorkerStore
+from prompt_queue.telemetry import Event, log
+
+PRUNE_EVERY_ROUNDS = 1000
+
+
+class Janitor:
+    """Each worker has one: a dead worker is noticed by whoever is left."""
+
+    def __init__(
+        self, store: WorkerStore, lease_seconds: float, on_work: Callable[[], None]
+    ) -> None:
+        self._store = store
+        self._on_work = on_work
+        # A tenth of the lease keeps recovery within 1.25 leases.
+        self._pause = min(max(lease_seconds / 10, 0.1), 5.0)
+
+    async def run(self) -> None:
+        """Clean up until cancelled."""
+        rounds = 0
+        while True:
+            try:
+                await self.clean()
+                if rounds % PRUNE_EVERY_ROUNDS == 0:
+                    await self._store.prune_idempotency_keys()
+            except (DatabaseUnavailable, DatabaseRefused) as error:
+                log(Event.DATABASE_AWAY, level="warning", reason=str(error))
+            rounds += 1
+            await asyncio.sleep(self._pause)
+
+    async def clean(self) -> int:
+        """One round; returns how many leases were freed."""
+        freed = await self._store.free_expired_leases()
+        woken = await self._store.wake_due()
+        if freed:
+            log(Event.LEASES_FREED, level="warning", count=freed)
+        if freed or woken:
+            self._on_work()
+        return freed

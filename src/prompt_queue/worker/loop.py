@@ -1,0 +1,188 @@
+"""The only loop: claim as many jobs as there are free slots, work on each by itself, settle."""
+
+import asyncio
+import random
+from collections import Counter
+from collections.abc import Callable, Sequence
+from functools import partial
+
+from prompt_queue.jobs.errors import LeaseLost
+from prompt_queue.jobs.job import Claim
+from prompt_queue.jobs.outcome import Outcome, Released
+from prompt_queue.store.database import DatabaseRefused, DatabaseUnavailable
+from prompt_queue.telemetry import Event, log
+from prompt_queue.worker.leases import HeldLeases
+from prompt_queue.worker.stations import Station
+
+SHORTEST_PAUSE = 0.05
+
+
+class WorkLoop:
+    """Runs until told to stop; a slow job holds up nobody but itself."""
+
+    def __init__(
+        self,
+        stations: Sequence[Station],
+        leases: HeldLeases,
+        *,
+        slots: int,
+        claim_limit: int,
+        poll_seconds: float,
+        drain_seconds: float,
+    ) -> None:
+        self._stations = stations
+        self._leases = leases
+        self._slots = slots
+        self._claim_limit = claim_limit
+        self._poll_seconds = poll_seconds
+        self._drain_seconds = drain_seconds
+        self._running: set[asyncio.Task[None]] = set()
+        self._wake = asyncio.Event()
+        self._stopping = asyncio.Event()
+        self._hurry = asyncio.Event()
+        self.tally: Counter[str] = Counter()
+
+    def wake(self) -> None:
+        """There may be work: look at once."""
+        self._wake.set()
+
+    def stop(self) -> None:
+        """Claim no more; finish what runs within the drain time, then hand the rest back."""
+        self._stopping.set()
+        self._wake.set()
+
+    def hurry(self) -> None:
+        """Hand everything back now."""
+        self.stop()
+        self._hurry.set()
+
+    async def run(self) -> None:
+        """Work until `stop`."""
+        pulse = asyncio.create_task(self._show_progress())
+        try:
+            pause = SHORTEST_PAUSE
+            while not self._stopping.is_set():
+                self._wake.clear()
+                claimed = await self._fill_slots()
+                pause = SHORTEST_PAUSE if claimed else min(pause * 2, self._poll_seconds)
+                await self._rest(pause * random.uniform(0.75, 1))  # noqa: S311
+            await self._drain(self._drain_seconds)
+        finally:
+            pulse.cancel()
+
+    async def run_until_empty(self, budget: float) -> None:
+        """Work until nothing is claimable or, in seconds, the budget is used up."""
+        pulse = asyncio.create_task(self._show_progress())
+        end = asyncio.get_running_loop().time() + budget
+        last_claim = end - budget * 0.4
+        try:
+            while asyncio.get_running_loop().time() < last_claim:
+                claimed = await self._fill_slots()
+                if not claimed and not self._running:
+                    return
+                self._wake.clear()
+                await self._rest(self._poll_seconds)
+            await self._drain(end - asyncio.get_running_loop().time())
+        finally:
+            pulse.cancel()
+
+    async def _fill_slots(self) -> int:
+        total = 0
+        for station in self._stations:
+            while (free := self._slots - len(self._running)) > 0 and not self._stopping.is_set():
+                asked = min(free, self._claim_limit)
+                claims = await self._claim(station, asked)
+                for claim in claims:
+                    self._start(station, claim)
+                total += len(claims)
+                if len(claims) < asked:
+                    break
+        self.tally["claimed"] += total
+        return total
+
+    async def _claim(self, station: Station, limit: int) -> list[Claim]:
+        try:
+            return await station.claim(limit)
+        except (DatabaseUnavailable, DatabaseRefused) as error:
+            log(Event.DATABASE_AWAY, level="warning", reason=str(error))
+            return []
+
+    def _start(self, station: Station, claim: Claim) -> None:
+        task = asyncio.create_task(self._work_on(station, claim))
+        self._running.add(task)
+        task.add_done_callback(self._running.discard)
+        task.add_done_callback(lambda _: self._wake.set())
+
+    async def _work_on(self, station: Station, claim: Claim) -> None:
+        outcome = await self._handle(station, claim)
+        if outcome is None:
+            self._leases.drop(claim)
+            self.tally["lost"] += 1
+            log(Event.JOB_LEASE_LOST, level="warning", job_id=str(claim.job_id))
+            return
+        try:
+            settled = await station.settle(claim, outcome)
+        except DatabaseRefused as error:
+            log(Event.DATABASE_REFUSED, level="error", job_id=str(claim.job_id), reason=str(error))
+            return
+        finally:
+            self._leases.drop(claim)
+        word = type(outcome).__name__.lower()
+        self.tally[word] += settled.applied
+        event = Event.JOB_SETTLED if settled.applied else Event.JOB_OUTCOME_REFUSED
+        log(event, job_id=str(claim.job_id), outcome=word, status=settled.status)
+
+    async def _handle(self, station: Station, claim: Claim) -> Outcome | None:
+        """The outcome, `Released` when this worker hurries, None when the lease is lost."""
+        loop = asyncio.get_running_loop()
+        handling = asyncio.create_task(station.handle(claim))
+        lost = False
+
+        def lose() -> None:
+            nonlocal lost
+            lost = True
+            handling.cancel()
+
+        self._leases.hold(claim, partial(_call_from_any_thread, loop, lose))
+        hurrying = asyncio.create_task(self._hurry.wait())
+        try:
+            await asyncio.wait({handling, hurrying}, return_when=asyncio.FIRST_COMPLETED)
+            if not handling.done():
+                handling.cancel()
+            return await handling
+        except LeaseLost:
+            return None
+        except asyncio.CancelledError:
+            return None if lost else Released()
+        finally:
+            hurrying.cancel()
+
+    async def _drain(self, seconds: float) -> None:
+        self._stopping.set()
+        if not self._running:
+            return
+        log(Event.WORKER_DRAINING, running=len(self._running))
+        hurrying = asyncio.create_task(self._hurry.wait())
+        everything = asyncio.create_task(asyncio.wait(set(self._running)))
+        await asyncio.wait(
+            [hurrying, everything], timeout=max(seconds, 0), return_when=asyncio.FIRST_COMPLETED
+        )
+        hurrying.cancel()
+        self._hurry.set()
+        await everything
+
+    async def _rest(self, seconds: float) -> None:
+        try:
+            async with asyncio.timeout(seconds):
+                await self._wake.wait()
+        except TimeoutError:
+            pass
+
+    async def _show_progress(self) -> None:
+        while True:
+            self._leases.made_progress()
+            await asyncio.sleep(0.1)
+
+
+def _call_from_any_thread(loop: asyncio.AbstractEventLoop, act: Callable[[], None]) -> None:
+    loop.call_soon_threadsafe(act)

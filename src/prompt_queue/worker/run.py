@@ -1,0 +1,218 @@
+"""Builds the worker's parts from Settings, and the two ways to run them: for ever, or one pass."""
+
+import asyncio
+import os
+import secrets
+import signal
+import socket
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from prompt_queue.generation.generator import Generator
+from prompt_queue.generation.grok import GrokClient
+from prompt_queue.generation.pictures import PictureSource
+from prompt_queue.guards.egress import guarded_session, provider_session
+from prompt_queue.guards.signing import LinkSigner
+from prompt_queue.guards.urls import trusted_authorities
+from prompt_queue.jobs.backoff import RetryPolicy
+from prompt_queue.settings import Settings
+from prompt_queue.storage.keyfile import read_or_make_key
+from prompt_queue.storage.local import LocalPictures
+from prompt_queue.store.database import Database, Listener
+from prompt_queue.store.embedded import default_data_dir
+from prompt_queue.store.prompt_store import PromptStore
+from prompt_queue.store.worker_store import WorkerStore
+from prompt_queue.telemetry import Event, log
+from prompt_queue.worker.heartbeat import Heartbeat
+from prompt_queue.worker.janitor import Janitor
+from prompt_queue.worker.leases import HeldLeases
+from prompt_queue.worker.ledger import StoreLedger
+from prompt_queue.worker.loop import WorkLoop
+from prompt_queue.worker.stations import GenerationStation
+
+LINK_KEY = "link.key"
+PICTURES = "pictures"
+PICTURE_SECONDS = 30.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TickReport:
+    """What one bounded pass did; `more_work` when claimable jobs are left."""
+
+    claimed: int
+    completed: int
+    retried: int
+    postponed: int
+    failed: int
+    released: int
+    rescued: int
+    duration_ms: int
+    more_work: bool
+
+
+class CannotWork(Exception):
+    """The worker cannot be built; the message says which setting is missing."""
+
+
+def link_signer(data_dir: Path) -> LinkSigner:
+    """Signs and verifies the links of uploads; one key for all processes of a data directory."""
+    return LinkSigner(read_or_make_key(data_dir / LINK_KEY))
+
+
+def local_pictures(data_dir: Path) -> LocalPictures:
+    """Where uploads lie."""
+    return LocalPictures(data_dir / PICTURES)
+
+
+@dataclass(frozen=True, slots=True)
+class Crew:
+    """A loop with its janitor and its leases, ready to run."""
+
+    loop: WorkLoop
+    janitor: Janitor
+    leases: HeldLeases
+    heartbeat: Heartbeat
+    name: str
+
+
+@asynccontextmanager
+async def crew(settings: Settings, database: Database) -> AsyncIterator[Crew]:
+    """Everything that works on jobs, from plain values. Raises CannotWork."""
+    if settings.xai_api_key is None:
+        raise CannotWork(
+            "XAI_API_KEY is not set; set it, or run `prompt-queue up`, which brings a stand-in"
+        )
+    name = f"{socket.gethostname()}-{os.getpid()}-{secrets.token_hex(3)}"
+    data_dir = settings.data_dir or default_data_dir()
+    store = PromptStore(database)
+    trusted = trusted_authorities(settings.trusted_image_hosts)
+    leases = HeldLeases()
+    async with (
+        provider_session(settings.xai_api_base) as provider,
+        guarded_session(trusted) as outside,
+    ):
+        client = GrokClient(
+            provider,
+            settings.xai_api_base,
+            settings.xai_api_key.get_secret_value(),
+            settings.reasoning_effort,
+            settings.attempt_timeout_seconds,
+        )
+        pictures = PictureSource(
+            outside,
+            local_pictures(data_dir),
+            link_signer(data_dir),
+            settings.base_url,
+            trusted,
+        )
+        station = GenerationStation(
+            store,
+            Generator(client, pictures, settings.models),
+            StoreLedger(store, name),
+            retry_policy(settings),
+            worker=name,
+            lease_seconds=settings.lease_seconds,
+            attempt_deadline=settings.attempt_timeout_seconds * len(settings.models)
+            + PICTURE_SECONDS,
+        )
+        loop = WorkLoop(
+            [station],
+            leases,
+            slots=settings.concurrency,
+            claim_limit=settings.claim_limit,
+            poll_seconds=settings.poll_seconds,
+            drain_seconds=settings.drain_seconds,
+        )
+        yield Crew(
+            loop,
+            Janitor(WorkerStore(database), settings.lease_seconds, loop.wake),
+            leases,
+            Heartbeat(database.dsn, name, settings.concurrency, leases, settings.lease_seconds),
+            name,
+        )
+
+
+def retry_policy(settings: Settings) -> RetryPolicy:
+    """The retry settings, in seconds."""
+    return RetryPolicy(
+        base_delay=settings.retry_base_delay_ms / 1000,
+        max_delay=settings.retry_max_delay_ms / 1000,
+        multiplier=settings.retry_multiplier,
+        jitter=settings.retry_jitter,
+    )
+
+
+async def run_worker(settings: Settings, dsn: str) -> None:
+    """Work until SIGTERM or SIGINT; a second signal hurries. Raises CannotWork."""
+    direct = settings.database_direct_url
+    database = await Database.open(dsn, direct_dsn=direct.get_secret_value() if direct else None)
+    try:
+        await PromptStore(database).configure(settings.row_owner_column)
+        async with crew(settings, database) as parts:
+            await _run_crew(parts, database)
+    finally:
+        await database.close()
+
+
+async def _run_crew(parts: Crew, database: Database) -> None:
+    loop = asyncio.get_running_loop()
+
+    def on_signal() -> None:
+        if stopping.is_set():
+            parts.loop.hurry()
+        stopping.set()
+        parts.loop.stop()
+
+    stopping = asyncio.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, on_signal)
+    background = [
+        asyncio.create_task(parts.janitor.run()),
+        asyncio.create_task(Listener(database.direct_dsn, parts.loop.wake).run()),
+    ]
+    parts.heartbeat.start()
+    log(Event.WORKER_STARTED, worker=parts.name, pid=os.getpid())
+    try:
+        await parts.loop.run()
+    finally:
+        for task in background:
+            task.cancel()
+        await asyncio.gather(*background, return_exceptions=True)
+        await asyncio.to_thread(parts.heartbeat.stop)
+        log(Event.WORKER_STOPPED, worker=parts.name, tally=dict(parts.loop.tally))
+
+
+def build_tick(
+    settings: Settings, database: Database
+) -> Callable[[float], Awaitable[TickReport]] | None:
+    """One bounded pass for hosts where no worker runs; None where there is no key to work with."""
+    if settings.xai_api_key is None:
+        return None
+
+    async def tick(budget_seconds: float) -> TickReport:
+        begun = time.monotonic()
+        async with crew(settings, database) as parts:
+            rescued = await parts.janitor.clean()
+            parts.heartbeat.start()
+            try:
+                await parts.loop.run_until_empty(budget_seconds)
+            finally:
+                await asyncio.to_thread(parts.heartbeat.stop)
+        tally = parts.loop.tally
+        stats = await PromptStore(database).stats()
+        return TickReport(
+            claimed=tally["claimed"],
+            completed=tally["done"],
+            retried=tally["retry"],
+            postponed=tally["postponed"],
+            failed=tally["failed"],
+            released=tally["released"],
+            rescued=rescued,
+            duration_ms=round((time.monotonic() - begun) * 1000),
+            more_work=stats.total_queued > 0,
+        )
+
+    return tick

@@ -1,0 +1,84 @@
+"""A station is one leg of a job's way: claim, handle, settle. The loop knows nothing else."""
+
+import asyncio
+import random
+from collections.abc import Sequence
+from typing import Protocol
+
+from prompt_queue.generation.generator import Generator, Ledger
+from prompt_queue.jobs.backoff import RetryPolicy
+from prompt_queue.jobs.errors import LeaseLost, OurBug, PromptFailure, Unanswered
+from prompt_queue.jobs.job import Claim
+from prompt_queue.jobs.outcome import Outcome, decide
+from prompt_queue.store.prompt_store import JsonObject, PromptStore, Settled
+from prompt_queue.store.rows import outcome_as_json
+from prompt_queue.telemetry import Event, log
+from prompt_queue.worker.grouped import Grouped
+from prompt_queue.worker.patience import patiently
+
+
+class Station(Protocol):
+    """What the loop asks of each leg."""
+
+    async def claim(self, limit: int) -> list[Claim]:
+        """Take up to `limit` jobs."""
+
+    async def handle(self, claim: Claim) -> Outcome:
+        """Do the work and say what became of it; raises LeaseLost."""
+
+    async def settle(self, claim: Claim, outcome: Outcome) -> Settled:
+        """Write the outcome down; SQL decides whether it still counts."""
+
+
+class GenerationStation:
+    """Pictures to prompt."""
+
+    def __init__(
+        self,
+        store: PromptStore,
+        generator: Generator,
+        ledger: Ledger,
+        policy: RetryPolicy,
+        *,
+        worker: str,
+        lease_seconds: float,
+        attempt_deadline: float,
+    ) -> None:
+        self._store = store
+        self._generator = generator
+        self._ledger = ledger
+        self._policy = policy
+        self._worker = worker
+        self._lease_seconds = lease_seconds
+        self._attempt_deadline = attempt_deadline
+        self._settles: Grouped[JsonObject, Settled] = Grouped(self._write_outcomes)
+
+    async def claim(self, limit: int) -> list[Claim]:
+        """Take up to `limit` prompt jobs."""
+        return await self._store.claim(limit, self._worker, self._lease_seconds)
+
+    async def handle(self, claim: Claim) -> Outcome:
+        """Ask Grok and decide; whatever goes wrong becomes an outcome, except a lost lease."""
+        draw = random.random()  # noqa: S311 - jitter
+        try:
+            async with asyncio.timeout(self._attempt_deadline):
+                prompt = await self._generator.generate(claim, self._ledger)
+        except PromptFailure as failure:
+            return decide(claim, failure, self._policy, draw)
+        except TimeoutError:
+            return decide(claim, Unanswered(), self._policy, draw)
+        except LeaseLost:
+            raise
+        except Exception as error:  # noqa: BLE001 - a bug must not lose the job
+            log(Event.JOB_CRASHED, level="error", job_id=str(claim.job_id), exc_info=error)
+            return decide(claim, OurBug(), self._policy, draw)
+        return decide(claim, prompt, self._policy, draw)
+
+    async def settle(self, claim: Claim, outcome: Outcome) -> Settled:
+        """Write the outcome, together with those of its neighbours; waits for a lost database."""
+        return await self._settles.submit(outcome_as_json(claim, outcome))
+
+    async def _write_outcomes(self, outcomes: Sequence[JsonObject]) -> Sequence[Settled]:
+        answers = await patiently(lambda: self._store.settle(outcomes))
+        settled = {str(answer.job_id): answer for answer in answers}
+        return [settled[outcome["job_id"]] for outcome in outcomes]
