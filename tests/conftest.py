@@ -10,15 +10,12 @@ from uuid import UUID, uuid4
 
 import pytest
 
-from prompt_queue.settings import DEMO_USER_ID
+from prompt_queue.settings import DEMO_MODEL_ID, DEMO_ROW_ID, DEMO_USER_ID
 from prompt_queue.store.database import Database
 from prompt_queue.store.row_store import RowStore
 from tests.clusters import EMBEDDED_MAJOR, Clusters
 
 pytest_plugins = ["prompt_queue.testing"]
-
-DEMO_MODEL_ID = UUID("00000000-0000-4000-a000-000000000002")
-DEMO_ROW_ID = UUID("00000000-0000-4000-a000-000000000003")
 
 for _name in ("XAI_API_KEY", "WAVESPEED_API_KEY", "DATABASE_URL", "DATABASE_DIRECT_URL"):
     os.environ.pop(_name, None)

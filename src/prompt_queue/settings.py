@@ -16,6 +16,8 @@ from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 PREFIX = "PROMPT_QUEUE_"
 DEMO_USER_ID = UUID("00000000-0000-4000-a000-000000000001")
+DEMO_MODEL_ID = UUID("00000000-0000-4000-a000-000000000002")
+DEMO_ROW_ID = UUID("00000000-0000-4000-a000-000000000003")
 XAI_PUBLIC_BASE = "https://api.x.ai/v1"
 WAVESPEED_PUBLIC_BASE = "https://api.wavespeed.ai"
 LOOPBACK_HOSTS = frozenset({"127.0.0.1", "localhost", "::1"})

@@ -219,7 +219,7 @@ async def test_a_long_call_keeps_its_lease_by_heartbeats(
     picture_server: PictureServer,
 ) -> None:
     """A call of three lease times is made once and completes."""
-    xai_stand_in.settings(latencySeconds=2.0)
+    xai_stand_in.settings(latency_seconds=2.0)
     job_id = await enqueue(database, demo, picture_server.add("t.png", plain("teal")))
     async with running(make_settings(lease_seconds=0.6), database):
         job = await settled(store, job_id)
