@@ -1,0 +1,63 @@
+"""Pytest fixtures for suites that use prompt-queue: a stand-in for xAI and a picture server.
+
+Name this module in the ``conftest.py`` at the top of your tests::
+
+    pytest_plugins = ["prompt_queue.testing"]
+
+and ask for the fixtures by name::
+
+    def test_survives_an_overload(xai_stand_in, picture_server):
+        photo = picture_server.add("cat.jpg", Path("cat.jpg").read_bytes())
+        xai_stand_in.script({"fault": "status", "status": 503, "times": 2})
+
+        my_code(base_url=xai_stand_in.base_url, api_key=xai_stand_in.api_key, image=photo)
+
+        assert [call["status"] for call in xai_stand_in.calls()] == [503, 503, 200]
+
+The stand-in is a real HTTP server in a process of its own, started once a session. It downloads
+and decodes the pictures it is given, answers in xAI's shapes, and labels every answer
+``stand-in:<model>``. Each test begins with no faults, no latency and an empty view of the log.
+
+Faults are JSON objects: ``fault`` is one of ``status``, ``rate_limit``, ``credits``, ``safety``,
+``model_not_found``, ``error_in_200``, ``html``, ``delay``, ``hang``, ``reset``, ``truncate``,
+``drip``, ``empty``, ``refusal``, ``content_filter``, ``redirect``, ``no_usage``. Optional beside
+it: ``status``, ``body``, ``retryAfter``, ``seconds``, ``times`` (1; -1 is always), ``probability``
+(1), ``model`` (only calls for this one), ``phase`` (``before`` or ``after`` the answer was
+generated) and, for ``rate_limit``, ``variant`` (``requests``, ``tokens``, ``capacity``).
+"""
+
+from collections.abc import Iterator
+
+import pytest
+
+from prompt_queue.simulator.picture_server import PictureServer
+from prompt_queue.simulator.process import StandIn, StandInError
+
+__all__ = [
+    "PictureServer",
+    "StandIn",
+    "StandInError",
+    "picture_server",
+    "xai_stand_in",
+    "xai_stand_in_process",
+]
+
+
+@pytest.fixture(scope="session")
+def xai_stand_in_process() -> Iterator[StandIn]:
+    """The session's one stand-in process; tests take ``xai_stand_in`` instead."""
+    with StandIn.start() as stand_in:
+        yield stand_in
+
+
+@pytest.fixture
+def xai_stand_in(xai_stand_in_process: StandIn) -> StandIn:
+    """A stand-in for xAI without faults or latency; its log starts with this test."""
+    return xai_stand_in_process.fresh_view()
+
+
+@pytest.fixture
+def picture_server() -> Iterator[PictureServer]:
+    """A web server on loopback that serves the bytes that the test adds."""
+    with PictureServer() as server:
+        yield server
