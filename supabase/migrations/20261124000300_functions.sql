@@ -37,6 +37,10 @@ create or replace function public.adopt_prompt_job(p_job_id uuid, p_lease_token 
 returns boolean
 language plpgsql
 set search_path = ''
+set plan_cache_mode = force_generic_plan
+set enable_seqscan = off
+set enable_hashjoin = off
+set enable_mergejoin = off
 set prompt_queue.act = 'claim'
 as $$
 declare
@@ -71,6 +75,10 @@ create or replace function public.begin_provider_calls(p_calls jsonb)
 returns table (call_id uuid, verdict text)
 language plpgsql
 set search_path = ''
+set plan_cache_mode = force_generic_plan
+set enable_seqscan = off
+set enable_hashjoin = off
+set enable_mergejoin = off
 as $$
 #variable_conflict use_column
 begin
@@ -126,6 +134,10 @@ create or replace function public.cancel_prompt_job(p_job_id uuid, p_user_id uui
 returns table (outcome text, status text, spent_usd numeric, calls bigint, call_in_flight boolean)
 language plpgsql
 set search_path = ''
+set plan_cache_mode = force_generic_plan
+set enable_seqscan = off
+set enable_hashjoin = off
+set enable_mergejoin = off
 set prompt_queue.act = 'cancel'
 as $$
 #variable_conflict use_column
@@ -247,6 +259,10 @@ create or replace function public.end_provider_calls(p_calls jsonb)
 returns int
 language plpgsql
 set search_path = ''
+set plan_cache_mode = force_generic_plan
+set enable_seqscan = off
+set enable_hashjoin = off
+set enable_mergejoin = off
 as $$
 declare
   v_count int;
@@ -312,6 +328,10 @@ create or replace function public.free_expired_prompt_leases(p_limit int default
 returns int
 language plpgsql
 set search_path = ''
+set plan_cache_mode = force_generic_plan
+set enable_seqscan = off
+set enable_hashjoin = off
+set enable_mergejoin = off
 set prompt_queue.act = 'reap'
 as $$
 declare
@@ -460,6 +480,10 @@ create or replace function public.heartbeat_prompt_jobs(
 returns setof uuid
 language sql
 set search_path = ''
+set plan_cache_mode = force_generic_plan
+set enable_seqscan = off
+set enable_hashjoin = off
+set enable_mergejoin = off
 as $$
   with held as materialized (
     select q.job_id
@@ -640,6 +664,10 @@ create or replace function public.retry_prompt_job(
 returns table (outcome text, status text)
 language plpgsql
 set search_path = ''
+set plan_cache_mode = force_generic_plan
+set enable_seqscan = off
+set enable_hashjoin = off
+set enable_mergejoin = off
 set prompt_queue.act = 'retry'
 as $$
 #variable_conflict use_column
@@ -818,6 +846,10 @@ create or replace function public.update_prompt_job_status(
 returns boolean
 language plpgsql
 set search_path = ''
+set plan_cache_mode = force_generic_plan
+set enable_seqscan = off
+set enable_hashjoin = off
+set enable_mergejoin = off
 set prompt_queue.act = 'settle'
 as $$
 declare
@@ -888,6 +920,10 @@ create or replace function public.wake_due_prompt_jobs(p_limit int default 1000)
 returns int
 language plpgsql
 set search_path = ''
+set plan_cache_mode = force_generic_plan
+set enable_seqscan = off
+set enable_hashjoin = off
+set enable_mergejoin = off
 as $$
 declare
   v_now timestamptz := clock_timestamp();

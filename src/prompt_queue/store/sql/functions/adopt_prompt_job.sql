@@ -4,6 +4,10 @@ create or replace function public.adopt_prompt_job(p_job_id uuid, p_lease_token 
 returns boolean
 language plpgsql
 set search_path = ''
+set plan_cache_mode = force_generic_plan
+set enable_seqscan = off
+set enable_hashjoin = off
+set enable_mergejoin = off
 set prompt_queue.act = 'claim'
 as $$
 declare

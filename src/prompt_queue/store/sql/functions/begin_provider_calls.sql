@@ -6,6 +6,10 @@ create or replace function public.begin_provider_calls(p_calls jsonb)
 returns table (call_id uuid, verdict text)
 language plpgsql
 set search_path = ''
+set plan_cache_mode = force_generic_plan
+set enable_seqscan = off
+set enable_hashjoin = off
+set enable_mergejoin = off
 as $$
 #variable_conflict use_column
 begin

@@ -5,6 +5,10 @@ create or replace function public.end_provider_calls(p_calls jsonb)
 returns int
 language plpgsql
 set search_path = ''
+set plan_cache_mode = force_generic_plan
+set enable_seqscan = off
+set enable_hashjoin = off
+set enable_mergejoin = off
 as $$
 declare
   v_count int;

@@ -4,6 +4,10 @@ create or replace function public.free_expired_prompt_leases(p_limit int default
 returns int
 language plpgsql
 set search_path = ''
+set plan_cache_mode = force_generic_plan
+set enable_seqscan = off
+set enable_hashjoin = off
+set enable_mergejoin = off
 set prompt_queue.act = 'reap'
 as $$
 declare

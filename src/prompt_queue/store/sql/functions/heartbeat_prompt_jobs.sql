@@ -8,6 +8,10 @@ create or replace function public.heartbeat_prompt_jobs(
 returns setof uuid
 language sql
 set search_path = ''
+set plan_cache_mode = force_generic_plan
+set enable_seqscan = off
+set enable_hashjoin = off
+set enable_mergejoin = off
 as $$
   with held as materialized (
     select q.job_id

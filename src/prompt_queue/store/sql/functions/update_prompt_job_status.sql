@@ -15,6 +15,10 @@ create or replace function public.update_prompt_job_status(
 returns boolean
 language plpgsql
 set search_path = ''
+set plan_cache_mode = force_generic_plan
+set enable_seqscan = off
+set enable_hashjoin = off
+set enable_mergejoin = off
 set prompt_queue.act = 'settle'
 as $$
 declare

@@ -3,6 +3,10 @@ create or replace function public.wake_due_prompt_jobs(p_limit int default 1000)
 returns int
 language plpgsql
 set search_path = ''
+set plan_cache_mode = force_generic_plan
+set enable_seqscan = off
+set enable_hashjoin = off
+set enable_mergejoin = off
 as $$
 declare
   v_now timestamptz := clock_timestamp();
