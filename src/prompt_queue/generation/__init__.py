@@ -1,0 +1,1 @@
+"""Pictures to prompt: messages, one call to Grok, and the flow around it."""

@@ -1,0 +1,175 @@
+"""The flow from a claimed job to its prompt: pictures, messages, one paid call after another."""
+
+import asyncio
+import logging
+from collections.abc import Coroutine, Sequence
+from typing import Any, Protocol
+from uuid import NAMESPACE_OID, UUID, uuid5
+
+from prompt_queue.generation.answer import CallFailed, GrokAnswer
+from prompt_queue.generation.grok import GrokClient
+from prompt_queue.generation.messages import Message, build_messages
+from prompt_queue.generation.pictures import PictureSource
+from prompt_queue.generation.validation import validate_prompt
+from prompt_queue.jobs.errors import LeaseLost, Misconfigured, OurBug, PromptFailure, Transient
+from prompt_queue.jobs.job import Claim, is_stand_in
+from prompt_queue.jobs.outcome import CallEnd, GeneratedPrompt
+
+logger = logging.getLogger(__name__)
+
+_RECORD_SECONDS = 5.0
+
+
+class Ledger(Protocol):
+    """The book of paid calls."""
+
+    async def intend(self, claim: Claim, model: str) -> UUID:
+        """Commit that a call is about to leave. Raises LeaseLost or OutcomeUnknown."""
+        ...
+
+    async def record(self, end: CallEnd) -> None:
+        """Commit how the call ended."""
+        ...
+
+
+class _NoPrompt(Exception):
+    """One model brought no prompt. `may_ask_next`: another model may be asked at once."""
+
+    def __init__(self, failure: PromptFailure, *, may_ask_next: bool) -> None:
+        super().__init__(str(failure))
+        self.failure = failure
+        self.may_ask_next = may_ask_next
+
+
+class Generator:
+    """Makes prompts with the models in the given order."""
+
+    def __init__(self, client: GrokClient, pictures: PictureSource, models: Sequence[str]) -> None:
+        if not models:
+            raise ValueError("name at least one model")
+        self._client = client
+        self._pictures = pictures
+        self._models = tuple(models)
+
+    async def generate(self, claim: Claim, ledger: Ledger) -> GeneratedPrompt:
+        """The prompt for a claimed job. Raises PromptFailure or LeaseLost.
+
+        Every call is in the ledger before its first byte leaves, and its end after, also when this
+        is cancelled. The next model is asked when one is set up wrongly, and on the job's last
+        attempt also after a passing fault that was answered.
+        """
+        try:
+            return await self._generate(claim, ledger)
+        except (PromptFailure, LeaseLost):
+            raise
+        except Exception as error:
+            logger.exception("job %s stopped by a bug of ours", claim.job_id)
+            raise OurBug from error
+
+    async def _generate(self, claim: Claim, ledger: Ledger) -> GeneratedPrompt:
+        messages = await self._messages(claim)
+        *others, last = self._models
+        for model in others:
+            try:
+                return await self._ask(model, messages, claim, ledger)
+            except _NoPrompt as none:
+                if not none.may_ask_next:
+                    raise none.failure from None
+                logger.warning("job %s goes on from %s: %s", claim.job_id, model, none.failure)
+        try:
+            return await self._ask(last, messages, claim, ledger)
+        except _NoPrompt as none:
+            raise none.failure from None
+
+    async def _messages(self, claim: Claim) -> list[Message]:
+        wanted = [(url, f"reference picture {n}") for n, url in enumerate(claim.ref_urls, start=1)]
+        wanted.append((claim.target_url, "target picture"))
+        try:
+            async with asyncio.TaskGroup() as group:
+                tasks = [
+                    group.create_task(self._pictures.resolve(url, role)) for url, role in wanted
+                ]
+        except ExceptionGroup as failures:
+            raise failures.exceptions[0] from None
+        *references, target = (task.result() for task in tasks)
+        return build_messages(references, target)
+
+    async def _ask(
+        self, model: str, messages: Sequence[Message], claim: Claim, ledger: Ledger
+    ) -> GeneratedPrompt:
+        call_id = await ledger.intend(claim, model)
+        is_last_attempt = claim.retry_count >= claim.max_retries
+        try:
+            answer = await self._client.complete(model, messages, _conversation(claim))
+        except CallFailed as failed:
+            await _record(ledger, _end_of_failure(call_id, failed))
+            passing = isinstance(failed.failure, Transient) and failed.answered
+            wrong_model = isinstance(failed.failure, Misconfigured) and failed.failure.next_model
+            may_ask_next = wrong_model or (passing and is_last_attempt)
+            raise _NoPrompt(failed.failure, may_ask_next=may_ask_next) from failed
+        except BaseException:
+            await _record(ledger, CallEnd(call_id, answered=False, error_code="interrupted"))
+            raise
+        try:
+            prompt = validate_prompt(answer.text)
+        except PromptFailure as failure:
+            await _record(ledger, _end_of_answer(call_id, answer, failure.code))
+            passing = isinstance(failure, Transient)
+            raise _NoPrompt(failure, may_ask_next=passing and is_last_attempt) from failure
+        await _record(ledger, _end_of_answer(call_id, answer, None))
+        _warn_of_redirect(model, answer.model)
+        return GeneratedPrompt(text=prompt, model=answer.model)
+
+
+def _conversation(claim: Claim) -> str:
+    """One prompt cache for each user; the provider does not learn our user ids."""
+    return str(uuid5(NAMESPACE_OID, f"prompt-queue:{claim.user_id}"))
+
+
+def _end_of_failure(call_id: UUID, failed: CallFailed) -> CallEnd:
+    return CallEnd(
+        call_id,
+        answered=failed.answered,
+        http_status=failed.http_status,
+        error_code=failed.failure.code,
+        model=failed.model,
+        usage=failed.usage,
+    )
+
+
+def _end_of_answer(call_id: UUID, answer: GrokAnswer, error_code: str | None) -> CallEnd:
+    return CallEnd(
+        call_id,
+        answered=True,
+        http_status=answer.http_status,
+        error_code=error_code,
+        model=answer.model,
+        usage=answer.usage,
+    )
+
+
+async def _record(ledger: Ledger, end: CallEnd) -> None:
+    """Write the end of a call, through a cancellation too.
+
+    A ledger that fails must not take a paid answer away: the open intent already counts as a call
+    that may have been charged.
+    """
+    task = asyncio.ensure_future(_recorded(ledger.record(end), end))
+    try:
+        await asyncio.shield(task)
+    except asyncio.CancelledError:
+        await asyncio.wait({task}, timeout=_RECORD_SECONDS)
+        raise
+
+
+async def _recorded(writing: Coroutine[Any, Any, None], end: CallEnd) -> None:
+    try:
+        await writing
+    except Exception:
+        logger.exception("the end of call %s could not be recorded", end.call_id)
+
+
+def _warn_of_redirect(asked: str, answered: str) -> None:
+    """Another model can have another price."""
+    if not is_stand_in(answered) and not answered.startswith(asked):
+        logger.warning("asked %s, but %s answered", asked, answered)

@@ -1,0 +1,145 @@
+"""ONE call to Grok: no retry, no fallback, one deadline."""
+
+import asyncio
+import io
+import json
+import logging
+from collections.abc import Sequence
+from typing import Any
+
+import aiohttp
+
+from prompt_queue.generation.answer import CallFailed, GrokAnswer, read_answer
+from prompt_queue.generation.classify import classify, read_error
+from prompt_queue.generation.messages import Message
+from prompt_queue.generation.models import accepted_effort
+from prompt_queue.guards.egress import OriginRefused
+from prompt_queue.jobs.errors import Misconfigured, Transient, Unanswered, redact
+
+MOST_ANSWER_TOKENS = 400
+"""Tokens that the visible answer may have; reasoning is not counted."""
+
+MOST_REPLY_BYTES = 2 * 1024 * 1024
+"""Size that a reply may have, in bytes."""
+
+_CHUNK = 64 * 1024
+_CONNECT_SECONDS = 5.0
+
+logger = logging.getLogger(__name__)
+
+
+class GrokClient:
+    """Asks one xAI-shaped server at `base`, for example https://api.x.ai/v1.
+
+    `session` comes from `guards.egress.provider_session` and stays the caller's to close.
+    `timeout_seconds` limits one whole call, from the connection to the last byte.
+    Raises ValueError for a key that cannot be sent in a header.
+    """
+
+    def __init__(
+        self,
+        session: aiohttp.ClientSession,
+        base: str,
+        api_key: str,
+        reasoning_effort: str,
+        timeout_seconds: float,
+    ) -> None:
+        if not api_key.isascii() or not api_key.isprintable() or not api_key.strip():
+            raise ValueError("XAI_API_KEY is empty or holds characters that no key has")
+        self._session = session
+        self._url = f"{base.rstrip('/')}/chat/completions"
+        self._authorization = f"Bearer {api_key.strip()}"
+        self._effort = reasoning_effort
+        self._seconds = timeout_seconds
+
+    async def complete(
+        self, model: str, messages: Sequence[Message], conversation_id: str | None
+    ) -> GrokAnswer:
+        """What `model` answers. Raises CallFailed and nothing else but cancellation.
+
+        Calls with the same `conversation_id` reach the same prompt cache.
+        """
+        body = await asyncio.to_thread(self._encode, model, messages)
+        status: int | None = None
+        try:
+            async with (
+                asyncio.timeout(self._seconds),
+                self._post(body, conversation_id) as response,
+            ):
+                status = response.status
+                reply = await _read_reply(response)
+                headers = dict(response.headers)
+        except (OriginRefused, aiohttp.InvalidURL) as error:
+            logger.error("the address of grok cannot be called: %s", type(error).__name__)
+            raise CallFailed(Misconfigured(), answered=True) from error
+        except (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError) as error:
+            logger.warning("grok could not be reached: %s", type(error).__name__)
+            raise CallFailed(Transient(), answered=True) from error
+        except (TimeoutError, aiohttp.ClientError, OSError) as error:
+            logger.warning("grok did not answer: %s", type(error).__name__)
+            raise _broken_off(status) from error
+        if reply is None:
+            sentence = "Grok's answer was too large to be used; please try again."
+            raise CallFailed(Transient(sentence), answered=True, http_status=status)
+        if status == 200:
+            return self._answer(status, headers, reply, model)
+        self._log(status, reply, model)
+        raise CallFailed(classify(status, headers, reply), answered=True, http_status=status)
+
+    def _encode(self, model: str, messages: Sequence[Message]) -> bytes:
+        payload: dict[str, Any] = {
+            "model": model,
+            "messages": list(messages),
+            "max_completion_tokens": MOST_ANSWER_TOKENS,
+        }
+        effort = accepted_effort(model, self._effort)
+        if effort is not None:
+            payload["reasoning_effort"] = effort
+        return json.dumps(payload).encode("ascii")
+
+    def _post(
+        self, body: bytes, conversation_id: str | None
+    ) -> aiohttp.client._RequestContextManager:
+        headers = {"Authorization": self._authorization, "Content-Type": "application/json"}
+        if conversation_id:
+            headers["x-grok-conv-id"] = conversation_id
+        # A timeout while connecting must be told from one after sending.
+        connect = min(_CONNECT_SECONDS, self._seconds / 2)
+        return self._session.post(
+            self._url,
+            data=io.BytesIO(body),  # sent in pieces: large pictures must not hold up the loop
+            headers=headers,
+            allow_redirects=False,
+            timeout=aiohttp.ClientTimeout(total=None, connect=connect, sock_connect=connect),
+        )
+
+    def _answer(self, status: int, headers: dict[str, str], reply: bytes, model: str) -> GrokAnswer:
+        try:
+            return read_answer(status, headers, reply, model)
+        except CallFailed as failed:
+            if failed.model is None:
+                self._log(status, reply, model)
+            raise
+
+    def _log(self, status: int, reply: bytes, model: str) -> None:
+        said = read_error(reply)
+        secret = self._authorization.removeprefix("Bearer ")
+        text = redact(f"{said.code}: {said.message}".replace(secret, "***"))
+        logger.warning("grok answered %s for %s: %s", status, model, text)
+
+
+async def _read_reply(response: aiohttp.ClientResponse) -> bytes | None:
+    """The body; None where it is larger than a reply may be."""
+    received = bytearray()
+    async for chunk in response.content.iter_chunked(_CHUNK):
+        received += chunk
+        if len(received) > MOST_REPLY_BYTES:
+            return None
+    return bytes(received)
+
+
+def _broken_off(status: int | None) -> CallFailed:
+    """A refusal by status is an answer even without its body; a success without one is not."""
+    if status is not None and status != 200:
+        return CallFailed(classify(status, {}, b""), answered=True, http_status=status)
+    return CallFailed(Unanswered(), answered=False, http_status=status)

@@ -1,0 +1,82 @@
+"""When an answer counts as a prompt: pure."""
+
+import re
+
+from prompt_queue.jobs.errors import Refused, Transient
+
+FEWEST_WORDS = 5
+MOST_WORDS = 160
+MOST_CHARACTERS = 2000
+
+_MARKDOWN = re.compile(
+    r"^\s{0,3}#{1,6}\s"  # headings
+    r"|^\s*(?:[-*+\u2022]|\d{1,2}[.)])\s+"  # bullets and numbered lists
+    r"|^\s*>\s"  # quotations
+    r"|`|\*\*|__|~~"  # code and emphasis
+    r"|(?<![\w*])\*(?=\S)[^*\n]+\*(?![\w*])"  # emphasis
+    r"|\]\(|^\s*\|.*\|\s*$"  # links and tables
+    r"|</?[a-z][a-z0-9]*[^>]*>",  # HTML
+    re.MULTILINE | re.IGNORECASE,
+)
+_UNABLE = (
+    r"(?:can(?:not|'t| not)|won't|will not|(?:am|'m) (?:unable|not able)|must (?:decline|refuse))"
+)
+_REFUSAL = re.compile(
+    r"^(?:unfortunately|sorry|apologies|i apologi[sz]e|i(?:'m| am)(?: \w+)? sorry)\b"
+    rf"|^i ?{_UNABLE}\b"
+    rf"|^as an? (?:ai|language model)\b.*\bi ?{_UNABLE}\b",
+    re.IGNORECASE | re.DOTALL,
+)
+_META = re.compile(
+    r"^(?:here(?:'s| is| are)\b|sure\b|certainly\b|of course\b|absolutely\b|okay\b|ok\b|great\b"
+    r"|as an? (?:ai|language model)\b|i(?:'ve|'ll|'d| can| will| would| have| see)\b|let me\b"
+    r"|(?:this|the) (?:instruction|prompt)\b"
+    r"|(?:image[- ])?(?:edit(?:ing)?[- ])?(?:prompt|instructions?)\s*:"
+    r"|(?:final |edit )?answer\s*:|note\s*:)"
+    r"|\b(?:let me know if|i hope this helps|feel free to)\b",
+    re.IGNORECASE,
+)
+_QUOTES = {'"': '"', "'": "'", "\u201c": "\u201d", "\u2018": "\u2019", "\u00ab": "\u00bb"}
+_LOOSE_QUOTE = r"(?<!\w){0}|{0}(?!\w)"
+
+
+def validate_prompt(text: str) -> str:
+    """The prompt as one plain paragraph.
+
+    Raises Refused for an apology or a refusal in words, Transient for everything else that is no
+    image-edit instruction: another attempt may bring one.
+    """
+    clean = _without_quotes("".join(map(_printable, text)).strip())
+    straight = clean.replace("\u2019", "'")
+    if _REFUSAL.search(straight):
+        raise Refused
+    if _MARKDOWN.search(clean) or _META.search(straight):
+        raise _unusable("it was not a plain instruction")
+    words = clean.split()
+    if not words:
+        raise _unusable("it was empty")
+    if len(words) < FEWEST_WORDS:
+        raise _unusable("it was too short")
+    prompt = " ".join(words)
+    if len(words) > MOST_WORDS or len(prompt) > MOST_CHARACTERS:
+        raise _unusable("it was too long")
+    return prompt
+
+
+def _printable(character: str) -> str:
+    """Line ends stay, because markdown shows in them; control and invisible characters go."""
+    if character == "\r":
+        return "\n"
+    return character if character.isprintable() or character.isspace() else ""
+
+
+def _without_quotes(text: str) -> str:
+    closing = _QUOTES.get(text[:1])
+    if closing is None or len(text) < 2 or text[-1] != closing:
+        return text
+    inner = text[1:-1]
+    return text if re.search(_LOOSE_QUOTE.format(closing), inner) else inner.strip()
+
+
+def _unusable(reason: str) -> Transient:
+    return Transient(f"Grok's answer could not be used: {reason}; please try again.")

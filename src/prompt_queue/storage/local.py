@@ -1,0 +1,85 @@
+"""Pictures in a folder of this machine, each under the SHA-256 of its bytes."""
+
+import hashlib
+import os
+import re
+import tempfile
+from pathlib import Path
+
+_EXTENSIONS = {"image/jpeg": "jpg", "image/png": "png", "image/webp": "webp"}
+_NAME = re.compile(r"[0-9a-f]{64}\.(?:jpg|png|webp)")
+
+
+class PictureMissing(LookupError):
+    """No picture of that name is stored."""
+
+
+def media_type_of(name: str) -> str:
+    """The media type that a stored picture's name tells. Raises PictureMissing."""
+    if not _NAME.fullmatch(name):
+        raise PictureMissing("No picture of that name is stored.")
+    extension = name.rpartition(".")[2]
+    return next(kind for kind, ending in _EXTENSIONS.items() if ending == extension)
+
+
+class LocalPictures:
+    """A folder of pictures. Every method blocks: call it in a thread.
+
+    The folder is made on the first save and is readable by this user alone.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+
+    def save(self, data: bytes, media_type: str) -> str:
+        """Store the bytes and return their name; the same bytes always get the same name.
+
+        After the return they survive a power cut. Raises ValueError for a media type other than
+        JPEG, PNG or WebP, OSError where the folder cannot be written.
+        """
+        if media_type not in _EXTENSIONS:
+            raise ValueError(f"pictures of type {media_type} are not stored")
+        name = f"{hashlib.sha256(data).hexdigest()}.{_EXTENSIONS[media_type]}"
+        final = self._folder / name
+        if not final.is_file():
+            self._make_folder()
+            self._write(data, final)
+        _flush_folder(self._folder)
+        return name
+
+    def read(self, name: str) -> bytes:
+        """The bytes. Raises PictureMissing, also for every name that `save` never gives."""
+        if not _NAME.fullmatch(name):
+            raise PictureMissing("No picture of that name is stored.")
+        try:
+            return (self._folder / name).read_bytes()
+        except FileNotFoundError:
+            raise PictureMissing("No picture of that name is stored.") from None
+
+    def _make_folder(self) -> None:
+        if not self._folder.is_dir():
+            self._folder.parent.mkdir(parents=True, exist_ok=True)
+            self._folder.mkdir(mode=0o700, exist_ok=True)
+            _flush_folder(self._folder.parent)
+
+    def _write(self, data: bytes, final: Path) -> None:
+        handle, text = tempfile.mkstemp(prefix=".saving-", dir=self._folder)  # mode 0600
+        temporary = Path(text)
+        try:
+            with os.fdopen(handle, "wb") as file:
+                file.write(data)
+                file.flush()
+                os.fsync(file.fileno())
+            temporary.replace(final)
+        except BaseException:
+            temporary.unlink(missing_ok=True)
+            raise
+
+
+def _flush_folder(folder: Path) -> None:
+    """Make the names in a folder durable, not only the bytes behind them."""
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

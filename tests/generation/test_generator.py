@@ -1,0 +1,336 @@
+"""The flow from a claimed job to its prompt."""
+
+import asyncio
+import logging
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+from uuid import UUID, uuid4
+
+import pytest
+from aiohttp import web
+
+from prompt_queue.generation.generator import Generator
+from prompt_queue.generation.grok import GrokClient
+from prompt_queue.generation.pictures import PictureSource
+from prompt_queue.guards.egress import guarded_session, provider_session
+from prompt_queue.guards.signing import LinkSigner
+from prompt_queue.jobs.errors import (
+    BadInput,
+    LeaseLost,
+    Misconfigured,
+    OurBug,
+    OutcomeUnknown,
+    OutOfCredit,
+    PromptFailure,
+    RateLimited,
+    Refused,
+    Transient,
+    Unanswered,
+)
+from prompt_queue.jobs.job import Claim
+from prompt_queue.jobs.outcome import CallEnd
+from prompt_queue.storage.local import LocalPictures
+from tests.generation.fake_grok import (
+    KEY,
+    PROMPT,
+    FakeGrok,
+    Script,
+    always,
+    completion,
+    failing,
+    fake_grok,
+    hang,
+)
+
+OWN = "http://127.0.0.1:9"
+MODELS = ("grok-4.7", "grok-4.6", "grok-4.3")
+
+
+class Book:
+    """A ledger in memory that notes the order of things."""
+
+    def __init__(self) -> None:
+        self.lines: list[str] = []
+        self.ends: list[CallEnd] = []
+        self.calls: list[UUID] = []
+        self.refuses: Exception | None = None
+        self.breaks = False
+        self.slow = 0.0
+
+    async def intend(self, claim: Claim, model: str) -> UUID:
+        if self.refuses:
+            raise self.refuses
+        self.lines.append(f"intend {model}")
+        self.calls.append(uuid4())
+        return self.calls[-1]
+
+    async def record(self, end: CallEnd) -> None:
+        await asyncio.sleep(self.slow)
+        if self.breaks:
+            raise RuntimeError("the database is gone")
+        self.lines.append(f"record {end.error_code or 'ok'}")
+        self.ends.append(end)
+
+
+def claim(
+    retry_count: int = 0, target: str = "https://example.com/t.jpg", refs: Sequence[str] = ()
+) -> Claim:
+    return Claim(
+        job_id=uuid4(),
+        user_id=uuid4(),
+        ref_urls=tuple(refs),
+        target_url=target,
+        priority=5,
+        retry_count=retry_count,
+        max_retries=3,
+        lease_token=uuid4(),
+    )
+
+
+@asynccontextmanager
+async def generating(
+    script: Script, folder: Path, seconds: float = 5.0, models: Sequence[str] = MODELS
+) -> AsyncIterator[tuple[Generator, FakeGrok]]:
+    async with (
+        fake_grok(script) as grok,
+        provider_session(grok.base) as session,
+        guarded_session() as guarded,
+    ):
+        client = GrokClient(session, grok.base, KEY, "low", seconds)
+        signer = LinkSigner(b"s" * 32)
+        pictures = PictureSource(guarded, LocalPictures(folder), signer, OWN)
+        yield Generator(client, pictures, models), grok
+
+
+async def test_pictures_become_a_prompt(tmp_path: Path) -> None:
+    """The prompt is Grok's, stamped with the model that answered, and one call is in the book."""
+    book = Book()
+    async with generating(always(lambda: completion(model="grok-4.7-x")), tmp_path) as (
+        maker,
+        grok,
+    ):
+        job = claim(refs=[f"{OWN}/samples/cat.jpg", "https://example.com/r.jpg"])
+        prompt = await maker.generate(job, book)
+    assert (prompt.text, prompt.model, prompt.source) == (PROMPT, "grok-4.7-x", "model")
+    urls = [part["image_url"]["url"] for part in grok.requests[0]["messages"][1]["content"]
+            if part["type"] == "image_url"]  # fmt: skip
+    assert urls[0].startswith("data:image/jpeg;base64,")
+    assert urls[1:] == ["https://example.com/r.jpg", "https://example.com/t.jpg"]
+    end = book.ends[0]
+    assert (end.call_id, end.answered, end.http_status, end.model) == (
+        book.calls[0], True, 200, "grok-4.7-x"
+    )  # fmt: skip
+    assert end.usage.prompt_tokens == 100
+
+
+async def test_the_intent_is_in_the_book_before_the_request_arrives(tmp_path: Path) -> None:
+    """The server itself looks at the book when the first byte comes in."""
+    book = Book()
+    async with generating(always(completion), tmp_path) as (maker, grok):
+        grok.on_request = lambda: book.lines.append("request")
+        await maker.generate(claim(), book)
+    assert book.lines == ["intend grok-4.7", "request", "record ok"]
+
+
+@pytest.mark.parametrize("refusal", [LeaseLost(), OutcomeUnknown()])
+async def test_without_an_intent_nothing_is_sent(tmp_path: Path, refusal: Exception) -> None:
+    """A lost lease and the bound on open calls stop the job before it costs anything."""
+    book = Book()
+    book.refuses = refusal
+    async with generating(always(completion), tmp_path) as (maker, grok):
+        with pytest.raises(type(refusal)):
+            await maker.generate(claim(), book)
+        assert grok.requests == []
+
+
+async def test_a_bad_picture_costs_nothing(tmp_path: Path) -> None:
+    """No intent and no request are made for pictures that cannot work."""
+    book = Book()
+    async with generating(always(completion), tmp_path) as (maker, grok):
+        with pytest.raises(BadInput, match="reference picture 2"):
+            await maker.generate(claim(refs=["https://a.example.com/", "http://127.0.0.1/"]), book)
+        assert (grok.requests, book.lines) == ([], [])
+
+
+async def test_a_missing_model_leads_to_the_next_one(tmp_path: Path) -> None:
+    """Each model has its own line in the book."""
+    book = Book()
+    script = always(lambda: failing(404, "The model does not exist"), completion)
+    async with generating(script, tmp_path) as (maker, grok):
+        await maker.generate(claim(), book)
+        assert grok.models == ["grok-4.7", "grok-4.6"]
+    assert book.lines == [
+        "intend grok-4.7", "record misconfigured", "intend grok-4.6", "record ok"
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("reply", "expected"),
+    [
+        (lambda: failing(500), Transient),
+        (lambda: completion("Here is your prompt: make the jacket red."), Transient),
+        (lambda: completion(None), Transient),
+        (lambda: completion(finish_reason="length"), Transient),
+        (lambda: failing(400, "Incorrect API key provided"), Misconfigured),
+    ],
+)
+async def test_before_the_last_attempt_a_fault_is_left_to_the_retry(
+    tmp_path: Path, reply: Any, expected: type[PromptFailure]
+) -> None:
+    """One attempt is one call: the queue waits before it asks again."""
+    book = Book()
+    async with generating(always(reply), tmp_path) as (maker, grok):
+        with pytest.raises(expected) as raised:
+            await maker.generate(claim(retry_count=2), book)
+        assert grok.models == ["grok-4.7"]
+    assert type(raised.value) is expected
+    assert [end.answered for end in book.ends] == [True]
+
+
+@pytest.mark.parametrize(
+    "reply", [lambda: failing(500), lambda: completion("Sure! Make the jacket very red now.")]
+)
+async def test_on_the_last_attempt_a_passing_fault_leads_to_the_next_model(
+    tmp_path: Path, reply: Any
+) -> None:
+    """Before the job fails, every model was asked."""
+    async with generating(always(reply, reply, completion), tmp_path) as (maker, grok):
+        prompt = await maker.generate(claim(retry_count=3), Book())
+        assert grok.models == list(MODELS)
+    assert prompt.text == PROMPT
+
+
+async def test_when_every_model_fails_the_last_failure_counts(tmp_path: Path) -> None:
+    """The end of the chain is an ordinary failure."""
+    async with generating(always(lambda: failing(503)), tmp_path) as (maker, grok):
+        with pytest.raises(Transient):
+            await maker.generate(claim(retry_count=3), Book())
+        assert len(grok.requests) == 3
+
+
+@pytest.mark.parametrize(
+    ("reply", "expected"),
+    [
+        (lambda: failing(403, "Content violates usage guidelines"), Refused),
+        (lambda: completion("I'm sorry, but I can't help with that."), Refused),
+        (lambda: completion(finish_reason="content_filter"), Refused),
+        (lambda: failing(429, "Too many requests"), RateLimited),
+        (lambda: failing(403, "used all available credits"), OutOfCredit),
+        (lambda: failing(412), BadInput),
+    ],
+)
+async def test_no_other_model_is_asked_where_it_must_not_help(
+    tmp_path: Path, reply: Any, expected: type[PromptFailure]
+) -> None:
+    """Refusals, limits, credit and bad pictures end the attempt, also the last one."""
+    book = Book()
+    async with generating(always(reply), tmp_path) as (maker, grok):
+        with pytest.raises(expected):
+            await maker.generate(claim(retry_count=3), book)
+        assert len(grok.requests) == 1
+    assert [end.error_code for end in book.ends] == [expected.code]
+
+
+async def test_a_call_without_an_answer_is_not_repeated_at_once(tmp_path: Path) -> None:
+    """It may have been charged, so not even the last attempt asks another model."""
+    book = Book()
+    async with generating(hang, tmp_path, seconds=0.3) as (maker, grok):
+        with pytest.raises(Unanswered):
+            await maker.generate(claim(retry_count=3), book)
+        assert len(grok.requests) == 1
+    assert [(end.answered, end.error_code) for end in book.ends] == [(False, "provider_timeout")]
+
+
+async def test_a_worthless_answer_is_booked_with_its_cost(tmp_path: Path) -> None:
+    """What was paid for nothing is visible."""
+    book = Book()
+    async with generating(always(lambda: completion("No.")), tmp_path) as (maker, _):
+        with pytest.raises(Transient):
+            await maker.generate(claim(), book)
+    assert book.ends[0].usage.completion_tokens == 50
+    assert book.ends[0].error_code == "provider_unavailable"
+
+
+async def test_cancellation_closes_the_call_and_books_it_as_open(tmp_path: Path) -> None:
+    """A shutdown leaves no connection and no intent without an end."""
+    book = Book()
+    book.slow = 0.05
+    async with generating(hang, tmp_path) as (maker, grok):
+        task = asyncio.create_task(maker.generate(claim(), book))
+        async with asyncio.timeout(5):
+            while not grok.requests:
+                await asyncio.sleep(0.01)
+            task.cancel()
+            await asyncio.sleep(0.02)
+            task.cancel()
+            with pytest.raises(asyncio.CancelledError):
+                await task
+            assert len(book.ends) == 1
+            await grok.gone.wait()
+    assert [(end.answered, end.call_id) for end in book.ends] == [(False, book.calls[0])]
+
+
+async def test_a_broken_ledger_does_not_take_a_paid_answer_away(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """The prompt is returned and the operator is told."""
+    book = Book()
+    book.breaks = True
+    async with generating(always(completion), tmp_path) as (maker, _):
+        with caplog.at_level(logging.ERROR):
+            prompt = await maker.generate(claim(), book)
+    assert prompt.text == PROMPT
+    assert "could not be recorded" in caplog.text
+
+
+async def test_a_bug_of_ours_is_called_one(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """The user gets a sentence, the log the traceback, and neither gets the key."""
+    book = Book()
+    book.refuses = KeyError("surprise")
+    async with generating(always(completion), tmp_path) as (maker, _):
+        with caplog.at_level(logging.ERROR), pytest.raises(OurBug) as raised:
+            await maker.generate(claim(), book)
+    assert "surprise" not in str(raised.value)
+    assert "surprise" in caplog.text
+    assert KEY not in caplog.text
+
+
+async def test_another_model_than_asked_is_noticed(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """A redirect at the provider changes the price; the stand-in says what it is by itself."""
+    replies = always(
+        lambda: completion(model="grok-4.3"), lambda: completion(model="stand-in:grok-4.7")
+    )
+    async with generating(replies, tmp_path) as (maker, _):
+        with caplog.at_level(logging.WARNING):
+            assert (await maker.generate(claim(), Book())).model == "grok-4.3"
+            assert "grok-4.3 answered" in caplog.text
+            caplog.clear()
+            assert (await maker.generate(claim(), Book())).model == "stand-in:grok-4.7"
+            assert caplog.text == ""
+
+
+async def test_neither_failures_nor_cache_names_give_users_away(tmp_path: Path) -> None:
+    """The provider sees a stable name for a user, and not the user's id."""
+    job = claim()
+
+    async def answer(request: web.Request, body: dict[str, Any]) -> web.Response:
+        return completion()
+
+    async with generating(answer, tmp_path) as (maker, grok):
+        await maker.generate(job, Book())
+        await maker.generate(job, Book())
+        names = [headers["x-grok-conv-id"] for headers in grok.headers]
+    assert names[0] == names[1]
+    assert str(job.user_id) not in str(grok.headers)
+
+
+async def test_a_generator_needs_a_model() -> None:
+    """An empty chain is refused at the start."""
+    with pytest.raises(ValueError, match="model"):
+        Generator(None, None, ())  # type: ignore[arg-type]
