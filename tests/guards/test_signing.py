@@ -4,7 +4,8 @@ import base64
 
 import pytest
 
-from prompt_queue.guards.signing import LinkInvalid, LinkSigner, is_picture_name
+from prompt_queue.guards.signing import LinkInvalid, LinkSigner
+from prompt_queue.jobs.pictures import is_picture_name
 
 NAME = "a" * 64 + ".jpg"
 SIGNER = LinkSigner(b"s" * 32)

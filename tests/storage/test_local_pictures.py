@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from prompt_queue.guards.signing import is_picture_name
+from prompt_queue.jobs.pictures import is_picture_name
 from prompt_queue.storage.local import LocalPictures, PictureMissing, media_type_of
 
 

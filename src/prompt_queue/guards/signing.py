@@ -7,7 +7,8 @@ import hmac
 import re
 from dataclasses import dataclass
 
-_NAME = re.compile(r"[0-9a-f]{64}\.(?:jpg|png|webp)")
+from prompt_queue.jobs.pictures import is_picture_name
+
 _PAYLOAD = re.compile(r"(?P<expires_at>0|[1-9][0-9]{0,14}) (?P<name>\S+)")
 _MAC_BYTES = 32
 _LEAST_SECRET_BYTES = 16
@@ -29,11 +30,6 @@ class SignedLink:
     def expired(self, now: float) -> bool:
         """True from `expires_at` on; `now` is in Unix seconds."""
         return now >= self.expires_at
-
-
-def is_picture_name(name: str) -> bool:
-    """True for a stored picture's name: the SHA-256 of its bytes, and jpg, png or webp."""
-    return _NAME.fullmatch(name) is not None
 
 
 class LinkSigner:

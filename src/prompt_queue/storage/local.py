@@ -2,12 +2,10 @@
 
 import hashlib
 import os
-import re
 import tempfile
 from pathlib import Path
 
-_EXTENSIONS = {"image/jpeg": "jpg", "image/png": "png", "image/webp": "webp"}
-_NAME = re.compile(r"[0-9a-f]{64}\.(?:jpg|png|webp)")
+from prompt_queue.jobs.pictures import EXTENSIONS, is_picture_name
 
 
 class PictureMissing(LookupError):
@@ -16,10 +14,10 @@ class PictureMissing(LookupError):
 
 def media_type_of(name: str) -> str:
     """The media type that a stored picture's name tells. Raises PictureMissing."""
-    if not _NAME.fullmatch(name):
+    if not is_picture_name(name):
         raise PictureMissing("No picture of that name is stored.")
     extension = name.rpartition(".")[2]
-    return next(kind for kind, ending in _EXTENSIONS.items() if ending == extension)
+    return next(kind for kind, ending in EXTENSIONS.items() if ending == extension)
 
 
 class LocalPictures:
@@ -37,9 +35,9 @@ class LocalPictures:
         After the return they survive a power cut. Raises ValueError for a media type other than
         JPEG, PNG or WebP, OSError where the folder cannot be written.
         """
-        if media_type not in _EXTENSIONS:
+        if media_type not in EXTENSIONS:
             raise ValueError(f"pictures of type {media_type} are not stored")
-        name = f"{hashlib.sha256(data).hexdigest()}.{_EXTENSIONS[media_type]}"
+        name = f"{hashlib.sha256(data).hexdigest()}.{EXTENSIONS[media_type]}"
         final = self._folder / name
         if not final.is_file():
             self._make_folder()
@@ -49,7 +47,7 @@ class LocalPictures:
 
     def read(self, name: str) -> bytes:
         """The bytes. Raises PictureMissing, also for every name that `save` never gives."""
-        if not _NAME.fullmatch(name):
+        if not is_picture_name(name):
             raise PictureMissing("No picture of that name is stored.")
         try:
             return (self._folder / name).read_bytes()
