@@ -1,12 +1,15 @@
 """Other people's Python code queues jobs inside its own transactions."""
 
+import subprocess
+from pathlib import Path
+from typing import Any
 from uuid import UUID, uuid4
 
 import asyncpg
 import pytest
 
 import prompt_queue
-from prompt_queue.settings import DEMO_USER_ID
+from prompt_queue.settings import DEMO_MODEL_ID, DEMO_USER_ID
 
 
 async def queue_length(connection: asyncpg.Connection) -> int:
@@ -48,5 +51,44 @@ async def test_a_foreign_row_is_refused(database_url: str, demo: UUID) -> None:
             await prompt_queue.enqueue(
                 connection, row_id=demo, target_url="https://example.com/t.jpg", user_id=uuid4()
             )
+    finally:
+        await connection.close()
+
+
+def example(language: str) -> str:
+    """The first code block of that language in docs/embedding.md."""
+    text = (Path(__file__).parents[2] / "docs" / "embedding.md").read_text("utf-8")
+    return text.split(f"```{language}\n")[1].split("```")[0]
+
+
+async def test_the_python_example_of_the_documentation_runs(database_url: str, demo: UUID) -> None:
+    """docs/embedding.md is code that works."""
+    names: dict[str, Any] = {}
+    exec(compile(example("python"), "docs/embedding.md", "exec"), names)  # noqa: S102
+    job_id = await names["add_picture"](
+        database_url, str(DEMO_USER_ID), str(DEMO_MODEL_ID), "https://example.com/t.jpg"
+    )
+    connection = await asyncpg.connect(database_url)
+    try:
+        assert [r["id"] for r in await connection.fetch("select * from claim_prompt_jobs(5)")] == [
+            UUID(job_id)
+        ]
+    finally:
+        await connection.close()
+
+
+async def test_the_sql_example_of_the_documentation_runs(database_url: str, demo: UUID) -> None:
+    """docs/embedding.md is SQL that psql takes."""
+    variables = ("-v", f"model_id={DEMO_MODEL_ID}", "-v", f"user_id={DEMO_USER_ID}")
+    subprocess.run(
+        ["psql", database_url, "-Xq", "-v", "ON_ERROR_STOP=1", *variables],
+        input=example("sql"),
+        text=True,
+        check=True,
+        stdout=subprocess.DEVNULL,
+    )
+    connection = await asyncpg.connect(database_url)
+    try:
+        assert await queue_length(connection) == 1
     finally:
         await connection.close()
