@@ -119,6 +119,6 @@ _SECRETS = re.compile(
 
 
 def redact(text: str, limit: int = 300) -> str:
-    """Text of a provider without keys, tokens, credentials and URL queries, at most `limit` long."""
+    """A provider's text without keys, credentials and URL queries, at most `limit` long."""
     clean = "".join(char if char.isprintable() else " " for char in text)
     return _SECRETS.sub("***", clean)[:limit]

@@ -1,0 +1,64 @@
+# The commands of the project. Each brings what it needs: Python 3.11 or newer, git and make suffice.
+
+VENV := .venv
+BIN := $(VENV)/bin
+BOOTSTRAP := tools/bootstrap.sh
+DEV := $(VENV)/.dev
+RUNTIME := $(VENV)/.runtime
+MIGRATIONS := supabase/migrations
+ARGS ?=
+
+.DEFAULT_GOAL := help
+.NOTPARALLEL:
+.PHONY: help up test check format lock bench sql-bundle docs fresh
+
+# A .venv whose Python is gone, or that was moved here with the folder, is filled again.
+ifneq ($(shell $(BOOTSTRAP) usable && echo yes),yes)
+FRESH := fresh
+endif
+
+# Running needs less than developing; where both were asked for, the larger set is kept.
+FOR_UP := $(if $(wildcard $(DEV)),$(DEV),$(RUNTIME))
+
+help: ## list the commands
+	@awk 'BEGIN { FS = ":.*## " } /^[a-z-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+up: $(FOR_UP) ## run everything: database, server, workers; ARGS="--port 8080 --data-dir DIR"
+	@exec $(BIN)/prompt-queue up $(ARGS)
+
+test: $(DEV) ## run the tests with coverage; ARGS="-k claim" is passed to pytest
+	@exec $(BIN)/python -m pytest --cov --cov-report=term $(ARGS)
+
+check: $(DEV) ## format, lint, types, import floors, SQL, generated files; changes nothing
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/mypy --allow-untyped-calls tools benchmarks
+	$(BIN)/lint-imports
+	$(BIN)/python tools/check_nevers.py
+	$(BIN)/python tools/check_texts.py
+	$(BIN)/squawk --config .squawk.toml $(MIGRATIONS)/*.sql
+	$(BIN)/python -m prompt_queue.store.bundle check $(MIGRATIONS)
+	$(BIN)/python tools/configuration_docs.py --check
+
+format: $(DEV) ## format the code and mend what can be mended by itself
+	$(BIN)/ruff check --fix-only .
+	$(BIN)/ruff format .
+
+docs: $(DEV) ## write the generated pages again: docs/configuration.md, .env.example
+	$(BIN)/python tools/configuration_docs.py
+
+sql-bundle: $(DEV) ## carry changed files of store/sql/functions into a new migration
+	$(BIN)/python -m prompt_queue.store.bundle write $(MIGRATIONS) "$$(date -u +%Y%m%d%H%M%S)_functions.sql"
+
+lock: $(DEV) ## renew requirements/*.txt; ARGS=--upgrade takes newer versions
+	$(BOOTSTRAP) lock $(ARGS)
+
+bench: $(DEV) ## measure the queue against bare tables; ARGS="--jobs 5000 --rounds 5"
+	@set -e; for file in benchmarks/*.py; do $(BIN)/python "$$file" $(ARGS); done
+
+$(DEV): requirements/dev.txt requirements/uv.txt pyproject.toml $(FRESH)
+	@$(BOOTSTRAP) dev
+
+$(RUNTIME): requirements/runtime.txt requirements/build.txt requirements/uv.txt pyproject.toml $(FRESH)
+	@$(BOOTSTRAP) runtime

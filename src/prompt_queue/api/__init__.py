@@ -1,0 +1,1 @@
+"""HTTP in: every route of the API, and what they have in common."""

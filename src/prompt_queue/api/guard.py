@@ -1,0 +1,161 @@
+"""What stands before the routes: the envelope of every answer, and the door of loopback mode."""
+
+import re
+from urllib.parse import urlsplit
+
+import structlog
+from starlette.datastructures import Headers, MutableHeaders
+from starlette.requests import ClientDisconnect
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from prompt_queue.api.bodies import is_json
+from prompt_queue.api.problems import Problem, database_away, problem_response
+from prompt_queue.jobs.ids import new_id
+from prompt_queue.store.database import DatabaseUnavailable
+from prompt_queue.telemetry import Event, log
+
+LOOPBACK_NAMES = frozenset({"localhost", "127.0.0.1", "[::1]"})
+_REQUEST_ID = re.compile(r"[A-Za-z0-9._:/+=-]{1,128}")
+_AUTHORITY = re.compile(r"(?P<host>\[[0-9a-f:.]+\]|[a-z0-9.-]+)(?::(?P<port>[0-9]{1,5}))?")
+_READING = frozenset({"GET", "HEAD", "OPTIONS"})
+_RAW_BODIES = frozenset({"/api/uploads"})
+
+
+class Envelope:
+    """Gives every request an id, every answer its headers, and every crash a document."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        offered = Headers(scope=scope).get("x-request-id", "")
+        request_id = offered if _REQUEST_ID.fullmatch(offered) else str(new_id())
+        scope.setdefault("state", {})["request_id"] = request_id
+        started = False
+
+        async def send_dressed(message: Message) -> None:
+            nonlocal started
+            if message["type"] == "http.response.start":
+                started = True
+                _dress(MutableHeaders(scope=message), request_id)
+            await send(message)
+
+        with structlog.contextvars.bound_contextvars(request_id=request_id):
+            try:
+                await self._app(scope, receive, send_dressed)
+            except ClientDisconnect:
+                return
+            except Exception as error:
+                problem = _explained(error, scope)
+                if started:
+                    raise
+                response = problem_response(problem, scope["path"], request_id)
+                await response(scope, receive, send_dressed)
+
+
+def _dress(headers: MutableHeaders, request_id: str) -> None:
+    headers["X-Request-Id"] = request_id
+    headers["X-Content-Type-Options"] = "nosniff"
+    headers["Referrer-Policy"] = "no-referrer"
+    headers.setdefault("Cache-Control", "no-store")
+    headers.setdefault("Content-Security-Policy", "default-src 'none'; frame-ancestors 'none'")
+
+
+def _explained(error: Exception, scope: Scope) -> Problem:
+    """What the client learns; the log learns the rest."""
+    if isinstance(error, DatabaseUnavailable):
+        return database_away()
+    log(
+        Event.SERVER_ERROR,
+        level="error",
+        method=scope["method"],
+        path=scope["path"],
+        exc_info=error,
+    )
+    return Problem(
+        "internal_error",
+        "Something went wrong on our side; the operator finds it in the log by the request id.",
+    )
+
+
+class Door:
+    """Lets in only who came to this machine on purpose: without an identity, the address is all.
+
+    A page of another site can make a browser send requests here, under a name of its own choosing
+    (DNS rebinding); neither may read or write. `base_url` is a name that is expected besides the
+    loopback ones.
+    """
+
+    def __init__(self, app: ASGIApp, base_url: str) -> None:
+        self._app = app
+        self._own = urlsplit(base_url)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "http":
+            problem = self.complaint(scope["method"], scope["path"], Headers(scope=scope))
+            if problem is not None:
+                response = problem_response(problem, scope["path"], scope["state"]["request_id"])
+                await response(scope, receive, send)
+                return
+        await self._app(scope, receive, send)
+
+    def complaint(self, method: str, path: str, headers: Headers) -> Problem | None:
+        """Why a request may not pass, or None."""
+        hosts = headers.getlist("host")
+        host = _split(hosts[0].lower()) if len(hosts) == 1 else None
+        if host is None or not self._is_ours(*host):
+            return Problem(
+                "misdirected_host",
+                "Without an identity provider this server answers under localhost, 127.0.0.1 and "
+                "[::1] only; use one of them, or set PROMPT_QUEUE_PUBLIC_URL.",
+            )
+        if method in _READING:
+            return None
+        if not self._is_same_origin(headers, host):
+            return Problem(
+                "cross_origin",
+                "Pages of other sites may not write here; call from your own server, or from a "
+                "page of this one.",
+            )
+        if (
+            path not in _RAW_BODIES
+            and _has_body(headers)
+            and not is_json(headers.get("content-type"))
+        ):
+            return Problem(
+                "unsupported_media_type",
+                "Send JSON, with the header `Content-Type: application/json`.",
+            )
+        return None
+
+    def _is_ours(self, host: str, port: int | None) -> bool:
+        if host in LOOPBACK_NAMES:
+            return True
+        return (host, port) == _split(self._own.netloc.lower())
+
+    def _is_same_origin(self, headers: Headers, host: tuple[str, int | None]) -> bool:
+        if headers.get("sec-fetch-site", "same-origin").lower() not in {"same-origin", "none"}:
+            return False
+        origin = headers.get("origin")
+        if origin is None:
+            return True
+        scheme, _, authority = origin.lower().partition("://")
+        if scheme not in {"http", "https"}:
+            return False
+        usual = 443 if scheme == "https" else 80
+        there = _split(authority)
+        return there is not None and (there[0], there[1] or usual) == (host[0], host[1] or usual)
+
+
+def _split(authority: str) -> tuple[str, int | None] | None:
+    match = _AUTHORITY.fullmatch(authority)
+    if match is None:
+        return None
+    return match["host"], int(match["port"]) if match["port"] else None
+
+
+def _has_body(headers: Headers) -> bool:
+    return "transfer-encoding" in headers or headers.get("content-length", "0") != "0"

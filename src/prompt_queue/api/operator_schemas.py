@@ -1,0 +1,85 @@
+"""Answers of the operator's routes, camelCase."""
+
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+from pydantic.alias_generators import to_camel
+
+
+class _Answer(BaseModel):
+    model_config = ConfigDict(alias_generator=to_camel, frozen=True, populate_by_name=True)
+
+
+class TickView(_Answer):
+    """What one bounded processing pass did."""
+
+    skipped: Literal[False] = False
+    claimed: int
+    completed: int
+    retried: int
+    postponed: int
+    failed: int
+    released: int
+    rescued: int = Field(description="Jobs taken away from silent workers.")
+    duration_ms: int
+    more_work: bool = Field(description="Jobs are left: call again.")
+
+
+class TickSkipped(_Answer):
+    """Another pass is running; nothing was done, and nothing is wrong."""
+
+    skipped: Literal[True] = True
+    reason: Literal["already_running"] = "already_running"
+
+
+class InitView(_Answer):
+    """The state after initialisation, which may be repeated at any time."""
+
+    schema_version: str
+    applied: list[str] = Field(description="Migrations that this call applied.")
+    worker: "WorkerState"
+    demo_seeded: bool = Field(description="The demo user, model and row exist.")
+
+
+class WorkerState(_Answer):
+    """Whether anybody works on the queue."""
+
+    running: bool
+    count: int
+
+
+class Live(_Answer):
+    """The process answers."""
+
+    status: Literal["ok"] = "ok"
+
+
+class Ready(_Answer):
+    """Requests can be served."""
+
+    status: Literal["ready"] = "ready"
+
+
+class DatabaseHealth(_Answer):
+    """The database server."""
+
+    version: str
+    connections: int
+    max_connections: int
+
+
+class Health(_Answer):
+    """Depth, age and rates; times in seconds, rates from 0 to 1."""
+
+    status: Literal["ok", "degraded"]
+    reasons: list[str] = Field(description="A sentence for each thing that is not as it should be.")
+    queue_depth: int
+    processing: int
+    oldest_queued_seconds: float | None
+    completed_last_minute: int
+    error_rate_last_hour: float
+    average_wait_time: float
+    workers: int
+    slots: int = Field(description="Jobs that all workers handle at once.")
+    stand_in: bool
+    database: DatabaseHealth

@@ -1,0 +1,92 @@
+"""What the HTTP application is made of; `asgi` fills it in."""
+
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+from uuid import UUID
+
+from fastapi import Request
+
+from prompt_queue.api.clock import DatabaseClock
+from prompt_queue.api.estimates import Estimates
+from prompt_queue.api.waiting import JobWatch
+from prompt_queue.guards.signing import LinkSigner
+from prompt_queue.storage.local import LocalPictures
+from prompt_queue.store.intake import Intake
+from prompt_queue.store.prompt_store import PromptStore
+from prompt_queue.store.row_store import RowStore
+from prompt_queue.store.worker_store import WorkerStore
+
+
+class TickReport(Protocol):
+    """What one bounded processing pass did."""
+
+    @property
+    def claimed(self) -> int: ...
+    @property
+    def completed(self) -> int: ...
+    @property
+    def retried(self) -> int: ...
+    @property
+    def postponed(self) -> int: ...
+    @property
+    def failed(self) -> int: ...
+    @property
+    def released(self) -> int: ...
+    @property
+    def rescued(self) -> int: ...
+    @property
+    def duration_ms(self) -> int: ...
+    @property
+    def more_work(self) -> bool: ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class InitReport:
+    """The schema version now, the migrations that were applied, and the living workers."""
+
+    schema_version: str
+    applied: Sequence[str]
+    workers: int
+    demo_seeded: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Parts:
+    """Everything that routes use. Sizes are in bytes, durations in seconds.
+
+    `read_sample` blocks and raises PictureMissing. `tick` is None where no provider key is set.
+    `pending_migrations` names what the schema lacks, and raises MigrationError or
+    DatabaseUnavailable. `trusted_image_hosts` is as `guards.urls.trusted_authorities` gives it.
+    """
+
+    prompt_store: PromptStore
+    intake: Intake
+    row_store: RowStore
+    worker_store: WorkerStore
+    pictures: LocalPictures
+    link_signer: LinkSigner
+    sample_names: Callable[[], Sequence[str]]
+    read_sample: Callable[[str], bytes]
+    tick: Callable[[float], Awaitable[TickReport]] | None
+    initialise: Callable[[], Awaitable[InitReport]]
+    pending_migrations: Callable[[], Awaitable[Sequence[str]]]
+    clock: DatabaseClock
+    estimates: Estimates
+    watch: JobWatch
+    local_user_id: UUID
+    cron_secret: str | None
+    demo_mode: bool
+    stand_in: bool
+    base_url: str
+    trusted_image_hosts: frozenset[str]
+    max_retries: int
+    upload_max_bytes: int
+    upload_link_seconds: int
+    cron_budget_seconds: float
+
+
+def parts_of(request: Request) -> Parts:
+    """The parts of the application that serves this request."""
+    parts: Parts = request.app.state.parts
+    return parts

@@ -1,0 +1,307 @@
+"""Putting jobs into the queue, and looking at one."""
+
+import hashlib
+from typing import Annotated, Any
+from uuid import UUID
+
+from fastapi import APIRouter, Header, Path, Query, Request, Response
+
+from prompt_queue.api.auth import Caller, CallerOf, PartsOf
+from prompt_queue.api.bodies import documented_body, json_body
+from prompt_queue.api.conditional import (
+    idempotency_key,
+    job_etag,
+    matches,
+    preferred_wait,
+    wait_parameter,
+)
+from prompt_queue.api.estimates import poll_after, wait_seconds
+from prompt_queue.api.parts import Parts
+from prompt_queue.api.problems import Problem, documented, schema_does_not_fit
+from prompt_queue.api.schemas import (
+    Accepted,
+    Cancelled,
+    EnqueueRequest,
+    JobView,
+    QueueStatsView,
+    Receipt,
+    Timeline,
+    parse_uuid,
+)
+from prompt_queue.api.urls import check_pictures
+from prompt_queue.api.views import acceptance_headers, accepted, answer, job_view
+from prompt_queue.jobs.job import PromptJob, Status
+from prompt_queue.store.database import DatabaseRefused
+from prompt_queue.store.intake import (
+    Enqueued,
+    IdempotencyKey,
+    JobRefused,
+    KeyReused,
+    NewJob,
+    RowMissing,
+)
+from prompt_queue.store.prompt_store import Place
+
+router = APIRouter(tags=["prompts"])
+JobId = Annotated[
+    str,
+    Path(alias="promptJobId", description="Id of the job.", json_schema_extra={"format": "uuid"}),
+]
+_BODY = ("malformed_json", "body_too_large", "unsupported_media_type", "body_timeout")
+_ALWAYS = ("database_unavailable", "schema_behind", "misdirected_host")
+_WRITE = (*_ALWAYS, "cross_origin")
+
+
+@router.post(
+    "/api/prompt/queue",
+    summary="Queue a prompt",
+    status_code=202,
+    response_model=Accepted,
+    responses={
+        200: {"model": JobView, "description": "With `Prefer: wait=n`: the job has ended."},
+        **documented(*_BODY, *_WRITE, "row_not_found", "invalid_request", "idempotency_key_reused"),
+    },
+    openapi_extra=documented_body(EnqueueRequest),
+)
+async def enqueue(
+    request: Request,
+    parts: PartsOf,
+    caller: CallerOf,
+    idempotency: Annotated[
+        str | None,
+        Header(
+            alias="Idempotency-Key",
+            description="Repeats of a request with one key make one job; kept for 24 hours.",
+        ),
+    ] = None,
+    prefer: Annotated[
+        str | None, Header(description="`wait=n`: hold the answer up to n seconds, at most 60.")
+    ] = None,
+) -> Response:
+    """Answers at once with the id and an estimate; the prompt comes by asking for the job."""
+    key = idempotency_key(idempotency)
+    wanted = await json_body(request, EnqueueRequest)
+    await check_pictures(parts, wanted.target_url, wanted.ref_urls)
+    queued, body = await _put_in(parts, caller, wanted, key)
+    headers = {"Idempotency-Replayed": "true"} if queued.replayed else {}
+    seconds = preferred_wait(prefer)
+    if seconds is not None:
+        headers["Preference-Applied"] = f"wait={seconds}"
+        await parts.watch.until_final(queued.job_id, seconds)
+        job = await parts.prompt_store.find_job(queued.job_id, caller.user_id)
+        if job is not None and job.status.is_final:
+            view, _ = await _look_at(parts, job)
+            return answer(view, 200, headers | {"Location": view.urls.self})
+    headers |= acceptance_headers(body.urls, body.estimated_wait_time)
+    return answer(body, 202, headers)
+
+
+@router.get(
+    "/api/prompt/queue",
+    summary="Statistics of the queue",
+    response_model=QueueStatsView,
+    responses=documented(*_ALWAYS),
+)
+async def queue_statistics(parts: PartsOf, _caller: CallerOf) -> Response:
+    """Counts, and waits in seconds; the estimate is for a job that is queued now."""
+    stats = await parts.estimates.stats()
+    return answer(
+        QueueStatsView(
+            total_queued=stats.total_queued,
+            total_processing=stats.total_processing,
+            total_completed=stats.total_completed,
+            total_failed=stats.total_failed,
+            average_wait_time=stats.avg_wait_time_seconds,
+            estimated_wait_time=wait_seconds(stats, stats.total_queued),
+        )
+    )
+
+
+@router.get(
+    "/api/prompt/queue/{promptJobId}",
+    summary="Look at a job, or wait for it",
+    response_model=JobView,
+    responses={
+        304: {"description": "The version of If-None-Match is still the present one."},
+        **documented(*_ALWAYS, "job_not_found", "invalid_id", "invalid_parameter"),
+    },
+)
+async def read_job(
+    job_id: JobId,
+    parts: PartsOf,
+    caller: CallerOf,
+    wait: Annotated[
+        str | None,
+        Query(
+            description="Seconds, at most 60, to wait until the job has ended; with If-None-Match "
+            "until it changes.",
+            json_schema_extra={"format": "number"},
+        ),
+    ] = None,
+    if_none_match: Annotated[str | None, Header(description="An ETag seen before.")] = None,
+) -> Response:
+    """200 for every job of yours, whatever its state."""
+    job = await _own_job(parts, caller, job_id)
+    seconds = wait_parameter(wait)
+    view, etag = await _look_at(parts, job)
+    stale = if_none_match is not None and not matches(if_none_match, etag)
+    if seconds and not stale and not job.status.is_final:
+        if if_none_match is None:
+            await parts.watch.until_final(job.id, seconds)
+        else:
+            await parts.watch.until_changed(job.id, (job.status, job.updated_at), seconds)
+        job = await _own_job(parts, caller, job_id)
+        view, etag = await _look_at(parts, job)
+    headers = {"ETag": etag, "Cache-Control": "private, no-cache"}
+    if not job.status.is_final:
+        headers["Retry-After"] = str(poll_after(view.estimated_wait_time))
+    if matches(if_none_match, etag):
+        return Response(status_code=304, headers=headers)
+    return answer(view, 200, headers)
+
+
+@router.delete(
+    "/api/prompt/queue/{promptJobId}",
+    summary="Cancel a job",
+    response_model=Cancelled,
+    responses=documented(*_WRITE, "job_not_found", "invalid_id", "already_final"),
+)
+async def cancel_job(job_id: JobId, parts: PartsOf, caller: CallerOf) -> Response:
+    """At once and for good; the receipt says what had been spent. May be repeated."""
+    found = job_id_of(job_id)
+    receipt = await parts.prompt_store.cancel(found, caller.user_id)
+    if receipt.status is None:
+        raise no_such_job(found)
+    if receipt.outcome == "already_final":
+        raise Problem("already_final", f"The job has {receipt.status} already; nothing to cancel.")
+    return answer(
+        Cancelled(
+            prompt_job_id=found,
+            status=receipt.status,
+            receipt=Receipt(
+                spent_usd=float(receipt.spent_usd),
+                calls=receipt.calls,
+                call_in_flight=receipt.call_in_flight,
+            ),
+        )
+    )
+
+
+@router.post(
+    "/api/prompt/queue/{promptJobId}/retry",
+    summary="Try a failed job again",
+    status_code=202,
+    response_model=Accepted,
+    responses=documented(
+        *_WRITE, "job_not_found", "invalid_id", "not_failed", "unsupported_media_type"
+    ),
+)
+async def retry_job(job_id: JobId, parts: PartsOf, caller: CallerOf) -> Response:
+    """Back into the queue with all its retries."""
+    found = job_id_of(job_id)
+    outcome = await parts.prompt_store.retry(found, caller.user_id, "http")
+    if outcome == "not_found":
+        raise no_such_job(found)
+    if outcome == "not_failed":
+        raise Problem("not_failed", "The job has not failed, so there is nothing to retry.")
+    place = await parts.prompt_store.place(found)
+    body = accepted(
+        found,
+        place.ahead if place else 0,
+        await parts.estimates.recent(),
+        base_url=parts.base_url,
+        stand_in=parts.stand_in,
+    )
+    return answer(body, 202, acceptance_headers(body.urls, body.estimated_wait_time))
+
+
+@router.get(
+    "/api/prompt/queue/{promptJobId}/timeline",
+    summary="What happened to a job",
+    response_model=Timeline,
+    responses=documented(*_ALWAYS, "job_not_found", "invalid_id"),
+)
+async def read_timeline(job_id: JobId, parts: PartsOf, caller: CallerOf) -> Response:
+    """Events and paid calls, oldest first."""
+    job = await _own_job(parts, caller, job_id)
+    timeline: dict[str, Any] = {
+        "prompt_job_id": job.id,
+        "events": await parts.prompt_store.events(job.id),
+        "calls": await parts.prompt_store.calls(job.id),
+    }
+    return answer(Timeline.model_validate(timeline))
+
+
+def job_id_of(text: str) -> UUID:
+    """The id in a path. Raises Problem."""
+    found = parse_uuid(text)
+    if found is None:
+        detail = "The id of a job is a UUID with hyphens, as the answer to the POST gave it."
+        raise Problem("invalid_id", detail, errors=[{"parameter": "promptJobId", "detail": detail}])
+    return found
+
+
+def no_such_job(job_id: UUID) -> Problem:
+    """The same words for a job that never was and for somebody else's."""
+    return Problem("job_not_found", f"There is no job {job_id} that you may see.")
+
+
+async def _own_job(parts: Parts, caller: Caller, text: str) -> PromptJob:
+    job_id = job_id_of(text)
+    job = await parts.prompt_store.find_job(job_id, caller.user_id)
+    if job is None:
+        raise no_such_job(job_id)
+    return job
+
+
+async def _look_at(parts: Parts, job: PromptJob) -> tuple[JobView, str]:
+    """The job as its owner sees it, and its ETag."""
+    place: Place | None = None
+    if job.status is Status.QUEUED:
+        place = await parts.prompt_store.place(job.id)
+    stats = await parts.estimates.recent()
+    view = job_view(job, place, stats, base_url=parts.base_url, stand_in=parts.stand_in)
+    return view, job_etag(job, view.position, view.next_attempt_at)
+
+
+async def _put_in(
+    parts: Parts, caller: Caller, wanted: EnqueueRequest, key: str | None
+) -> tuple[Enqueued, Accepted]:
+    stats = await parts.estimates.recent()
+
+    def respond(job_id: UUID, ahead: int) -> dict[str, Any]:
+        body = accepted(job_id, ahead, stats, base_url=parts.base_url, stand_in=parts.stand_in)
+        return body.model_dump(mode="json", by_alias=True)
+
+    job = NewJob(
+        row_id=wanted.row_id,
+        target_url=wanted.target_url,
+        ref_urls=tuple(wanted.ref_urls),
+        priority=wanted.priority,
+        user_id=caller.user_id,
+        max_retries=parts.max_retries,
+    )
+    fingerprint = hashlib.sha256(wanted.model_dump_json().encode()).digest()
+    scoped = (
+        IdempotencyKey(user_id=caller.user_id, key=key, fingerprint=fingerprint) if key else None
+    )
+    try:
+        queued = await parts.intake.enqueue(job, scoped, respond)
+    except RowMissing as error:
+        raise Problem("row_not_found", str(error)) from None
+    except KeyReused:
+        raise Problem(
+            "idempotency_key_reused",
+            "This Idempotency-Key was used for a different body within the last 24 hours; use a "
+            "new key for a new request.",
+        ) from None
+    except JobRefused as error:
+        raise _refused(error) from error
+    return queued, Accepted.model_validate(queued.response)
+
+
+def _refused(error: JobRefused) -> Problem:
+    cause = error.__cause__
+    if isinstance(cause, DatabaseRefused) and cause.sqlstate.startswith("42"):
+        return schema_does_not_fit()
+    return Problem("invalid_request", "The database's own rules refuse this job.")

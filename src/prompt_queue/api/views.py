@@ -1,0 +1,106 @@
+"""From the words of the house to the answers of the API."""
+
+from uuid import UUID
+
+from fastapi.responses import Response
+from pydantic import BaseModel
+
+from prompt_queue.api.estimates import poll_after, wait_seconds
+from prompt_queue.api.schemas import Accepted, JobSummary, JobUrls, JobView
+from prompt_queue.jobs.job import PromptJob, Status, is_stand_in
+from prompt_queue.jobs.priority import band
+from prompt_queue.store.prompt_store import Place, QueueStats
+
+
+def answer(model: BaseModel, status: int = 200, headers: dict[str, str] | None = None) -> Response:
+    """A JSON response, camelCase."""
+    body = model.model_dump_json(by_alias=True)
+    return Response(body, status, media_type="application/json", headers=headers)
+
+
+def job_urls(base_url: str, job_id: UUID) -> JobUrls:
+    """Where to go on with a job."""
+    here = f"{base_url}/api/prompt/queue/{job_id}"
+    return JobUrls(self=here, cancel=here, retry=f"{here}/retry", timeline=f"{here}/timeline")
+
+
+def accepted(
+    job_id: UUID, ahead: int, stats: QueueStats, *, base_url: str, stand_in: bool
+) -> Accepted:
+    """A job that was just queued, with `ahead` jobs before it."""
+    return Accepted(
+        prompt_job_id=job_id,
+        status=Status.QUEUED,
+        estimated_wait_time=wait_seconds(stats, ahead),
+        position=ahead,
+        urls=job_urls(base_url, job_id),
+        stand_in=stand_in,
+    )
+
+
+def acceptance_headers(urls: JobUrls, estimate: int) -> dict[str, str]:
+    """Where the job is, and when to look."""
+    return {"Location": urls.self, "Retry-After": str(poll_after(estimate))}
+
+
+def job_view(
+    job: PromptJob, place: Place | None, stats: QueueStats, *, base_url: str, stand_in: bool
+) -> JobView:
+    """A job as its owner sees it."""
+    estimate = 0 if job.status.is_final else wait_seconds(stats, place.ahead if place else 0)
+    return JobView(
+        prompt_job_id=job.id,
+        row_id=job.row_id,
+        model_id=job.model_id,
+        status=job.status,
+        generated_prompt=job.generated_prompt,
+        error=job.error,
+        error_code=job.error_code,
+        priority=job.priority,
+        priority_band=band(job.priority),
+        retry_count=job.retry_count,
+        max_retries=job.max_retries,
+        position=place.ahead if place else None,
+        estimated_wait_time=estimate,
+        next_attempt_at=place.next_attempt_at if place else None,
+        source=job.source,
+        model=job.model,
+        stand_in=_is_stand_in(job, stand_in),
+        target_url=job.target_url,
+        ref_urls=list(job.ref_urls),
+        created_at=job.created_at,
+        started_at=job.started_at,
+        completed_at=job.completed_at,
+        updated_at=job.updated_at,
+        urls=job_urls(base_url, job.id),
+    )
+
+
+def job_summary(job: PromptJob, *, base_url: str, stand_in: bool) -> JobSummary:
+    """A job in a list."""
+    return JobSummary(
+        prompt_job_id=job.id,
+        row_id=job.row_id,
+        status=job.status,
+        generated_prompt=job.generated_prompt,
+        error=job.error,
+        error_code=job.error_code,
+        priority=job.priority,
+        priority_band=band(job.priority),
+        retry_count=job.retry_count,
+        source=job.source,
+        model=job.model,
+        stand_in=_is_stand_in(job, stand_in),
+        created_at=job.created_at,
+        started_at=job.started_at,
+        completed_at=job.completed_at,
+        updated_at=job.updated_at,
+        urls=job_urls(base_url, job.id),
+    )
+
+
+def _is_stand_in(job: PromptJob, serving_now: bool) -> bool:
+    """Who answered, or, before anybody has, who would."""
+    if job.model is not None:
+        return is_stand_in(job.model)
+    return serving_now and not job.status.is_final

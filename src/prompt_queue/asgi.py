@@ -1,0 +1,197 @@
+"""Puts the HTTP process together: store, api, web, and the cron tick from the worker."""
+
+import asyncio
+import contextlib
+import signal
+import socket
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from contextlib import asynccontextmanager
+
+import uvicorn
+import uvloop
+from fastapi import FastAPI
+
+from prompt_queue import __version__
+from prompt_queue.api.clock import DatabaseClock
+from prompt_queue.api.estimates import Estimates
+from prompt_queue.api.waiting import JobWatch
+from prompt_queue.guards.urls import trusted_authorities
+from prompt_queue.server import InitReport, Parts, create_app
+from prompt_queue.settings import DEMO_MODEL_ID, DEMO_ROW_ID, DEMO_USER_ID, Settings
+from prompt_queue.storage.samples import read_sample, sample_names
+from prompt_queue.store.database import Database, DatabaseRefused
+from prompt_queue.store.embedded import default_data_dir
+from prompt_queue.store.intake import Intake
+from prompt_queue.store.migrate import migrate, missing_versions, read_migrations
+from prompt_queue.store.prompt_store import PromptStore
+from prompt_queue.store.row_store import RowStore
+from prompt_queue.store.worker_store import WorkerStore
+from prompt_queue.telemetry import Event, log
+from prompt_queue.worker.run import build_tick, link_signer, local_pictures
+
+GRACE_SECONDS = 3
+_LIVING_SECONDS = 30.0
+
+
+class CannotServe(Exception):
+    """The server cannot start; the message says why and what to do."""
+
+
+class SchemaCheck:
+    """What the database's schema lacks; once it lacks nothing, only that the database answers."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+        self._complete = False
+
+    async def pending(self) -> Sequence[str]:
+        """File names of missing migrations. Raises MigrationError, DatabaseUnavailable."""
+        if self._complete:
+            await WorkerStore(self._database).facts()
+            return ()
+        missing = await missing_versions(self._database.dsn, read_migrations())
+        self._complete = not missing
+        return [f"{m.version}_{m.name}.sql" for m in missing]
+
+
+async def initialise(settings: Settings, database: Database) -> InitReport:
+    """Bring the schema to this version, seed the demo where it is wanted, look at the workers.
+
+    May be repeated. Raises MigrationError, DatabaseUnavailable, DatabaseRefused.
+    """
+    migrations = read_migrations()
+    report = await migrate(database.dsn, migrations)
+    await PromptStore(database).configure(settings.row_owner_column)
+    seeding = settings.demo_mode or settings.seed_demo
+    if seeding:
+        await RowStore(database).seed_demo(DEMO_USER_ID, DEMO_MODEL_ID, DEMO_ROW_ID)
+    workers = await WorkerStore(database).workers()
+    return InitReport(
+        schema_version=migrations[-1].version,
+        applied=[f"{m.version}_{m.name}.sql" for m in report.applied],
+        workers=sum(1 for worker in workers if worker.silent_seconds < _LIVING_SECONDS),
+        demo_seeded=seeding,
+    )
+
+
+@asynccontextmanager
+async def build(settings: Settings, dsn: str) -> AsyncIterator[FastAPI]:
+    """The application on an open database, which is closed at the end.
+
+    Raises DatabaseUnavailable where there is none.
+    """
+    database = await Database.open(dsn)
+    store, worker_store = PromptStore(database), WorkerStore(database)
+    data_dir = settings.data_dir or default_data_dir()
+    watch = JobWatch(store.find_versions)
+
+    async def database_seconds() -> float:
+        return (await worker_store.facts()).clock_seconds
+
+    parts = Parts(
+        prompt_store=store,
+        intake=Intake(database),
+        row_store=RowStore(database),
+        worker_store=worker_store,
+        pictures=local_pictures(data_dir),
+        link_signer=link_signer(data_dir),
+        sample_names=sample_names,
+        read_sample=read_sample,
+        tick=build_tick(settings, database),
+        initialise=lambda: initialise(settings, database),
+        pending_migrations=SchemaCheck(database).pending,
+        clock=DatabaseClock(database_seconds),
+        estimates=Estimates(store.stats),
+        watch=watch,
+        local_user_id=settings.local_user_id,
+        cron_secret=settings.cron_secret.get_secret_value() if settings.cron_secret else None,
+        demo_mode=settings.demo_mode,
+        stand_in=settings.stand_in,
+        base_url=settings.base_url,
+        trusted_image_hosts=trusted_authorities(settings.trusted_image_hosts),
+        max_retries=settings.max_retries,
+        upload_max_bytes=settings.upload_max_bytes,
+        upload_link_seconds=settings.upload_link_seconds,
+        cron_budget_seconds=settings.cron_budget_seconds,
+    )
+    try:
+        # A schema that is not there yet is for /api/health/ready to report.
+        with contextlib.suppress(DatabaseRefused):
+            await store.configure(settings.row_owner_column)
+        yield create_app(parts, __version__)
+    finally:
+        await watch.close()
+        await database.close()
+
+
+class Server(uvicorn.Server):
+    """Uvicorn that lets waiting requests go before it waits for them, and returns on a signal."""
+
+    def __init__(self, config: uvicorn.Config, before_shutdown: Callable[[], None]) -> None:
+        super().__init__(config)
+        self._before_shutdown = before_shutdown
+
+    @contextlib.contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        """The inherited one raises the signal once more at the end, and would skip clean-up."""
+        loop = asyncio.get_running_loop()
+        numbers = (signal.SIGTERM, signal.SIGINT)
+        for number in numbers:
+            loop.add_signal_handler(number, self.handle_exit, number, None)
+        try:
+            yield
+        finally:
+            for number in numbers:
+                loop.remove_signal_handler(number)
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """Stop accepting, answer what is waiting, give the rest its grace."""
+        self._before_shutdown()
+        await super().shutdown(sockets)
+
+
+def server_for(app: FastAPI) -> Server:
+    """An HTTP server for the application; it is given its socket when it starts."""
+    config = uvicorn.Config(
+        app,
+        http="httptools",
+        ws="none",
+        lifespan="off",
+        log_config=None,
+        access_log=False,
+        server_header=False,
+        proxy_headers=False,
+        timeout_graceful_shutdown=GRACE_SECONDS,
+    )
+    parts: Parts = app.state.parts
+    return Server(config, parts.watch.stop)
+
+
+def listen(host: str, port: int) -> socket.socket:
+    """A socket that listens there. Raises CannotServe with a sentence."""
+    listener = socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET)
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        listener.bind((host, port))
+    except OSError as error:
+        listener.close()
+        raise CannotServe(
+            f"port {port} on {host} is not to be had ({error.strerror}); stop what uses it or "
+            "choose another with --port"
+        ) from None
+    return listener
+
+
+def serve(settings: Settings, dsn: str) -> None:
+    """Serve until SIGTERM or SIGINT. Raises CannotServe, DatabaseUnavailable."""
+    with listen(settings.host, settings.port) as listener:
+        port = listener.getsockname()[1]
+        settings = settings.model_copy(update={"port": port})
+        with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+            runner.run(_serve(settings, dsn, listener))
+
+
+async def _serve(settings: Settings, dsn: str, listener: socket.socket) -> None:
+    async with build(settings, dsn) as app:
+        log(Event.SERVER_STARTED, url=settings.base_url, stand_in=settings.stand_in)
+        await server_for(app).serve(sockets=[listener])

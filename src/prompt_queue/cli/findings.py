@@ -1,0 +1,182 @@
+"""What `doctor` concludes from what it saw: pure, one function a check."""
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import TYPE_CHECKING
+
+from prompt_queue.cli.output import duration
+
+if TYPE_CHECKING:
+    from prompt_queue.store.prompt_store import QueueStats
+    from prompt_queue.store.worker_store import WorkerSeen
+
+ALIVE_SECONDS = 30.0
+CLOCK_SECONDS = 2.0
+OLD_JOB_SECONDS = 600.0
+LEAST_FREE_BYTES = 1_000_000_000
+OLDEST_POSTGRES, NEWEST_POSTGRES = 15, 18
+MANY_CONNECTIONS = 0.8
+
+
+class State(StrEnum):
+    """How bad it is."""
+
+    OK = "ok"
+    WARN = "warn"
+    FAIL = "fail"
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One check: what was seen, and what to do about it (empty when it is fine)."""
+
+    check: str
+    state: State
+    detail: str
+    advice: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ProviderAnswer:
+    """What the provider's list of models said; `status` None where there was no answer."""
+
+    status: int | None
+    trouble: str = ""
+    models: frozenset[str] = frozenset()
+    is_stand_in: bool = False
+
+
+def version_finding(version: str, number: int) -> Finding:
+    """Whether the server is one that we know; `number` as in server_version_num."""
+    major = number // 10_000
+    if major < OLDEST_POSTGRES:
+        return Finding("database", State.FAIL, f"PostgreSQL {version} is too old",
+                       f"upgrade to PostgreSQL {OLDEST_POSTGRES} to {NEWEST_POSTGRES}")  # fmt: skip
+    if major > NEWEST_POSTGRES:
+        return Finding("database", State.WARN, f"PostgreSQL {version} answers",
+                       f"this version was tested with {OLDEST_POSTGRES} to {NEWEST_POSTGRES}")  # fmt: skip
+    return Finding("database", State.OK, f"PostgreSQL {version} answers")
+
+
+def schema_finding(missing: Sequence[str]) -> Finding:
+    """Whether every migration is applied; `missing` are file names."""
+    if missing:
+        return Finding("schema", State.FAIL, f"not applied: {', '.join(missing)}",
+                       "run: prompt-queue migrate")  # fmt: skip
+    return Finding("schema", State.OK, "every migration is applied")
+
+
+def worker_finding(workers: Sequence["WorkerSeen"], start_hint: str) -> Finding:
+    """Whether somebody works on the queue."""
+    alive = [worker for worker in workers if worker.silent_seconds <= ALIVE_SECONDS]
+    silent = len(workers) - len(alive)
+    if not alive:
+        since = f"; {silent} went silent within a day" if silent else ""
+        return Finding("workers", State.WARN, f"no worker is running{since}", start_hint)
+    slots = sum(worker.concurrency for worker in alive)
+    busy = sum(worker.busy for worker in alive)
+    return Finding(
+        "workers", State.OK, f"{_count(len(alive), 'worker')}, {busy} of {slots} slots busy"
+    )
+
+
+def queue_finding(stats: "QueueStats", start_hint: str) -> Finding:
+    """Whether waiting jobs move."""
+    if not stats.total_queued:
+        return Finding("queue", State.OK, "no job waits")
+    seen = (
+        f"{_count(stats.total_queued, 'job')} in the queue, "
+        f"the oldest for {duration(stats.oldest_queued_seconds)}"
+    )
+    if not stats.workers:
+        return Finding("queue", State.FAIL, f"{seen}, and no worker is running", start_hint)
+    if (stats.oldest_queued_seconds or 0) > OLD_JOB_SECONDS:
+        return Finding("queue", State.WARN, seen,
+                       "more workers, or a higher PROMPT_QUEUE_CONCURRENCY, or see what holds it "
+                       "up with: prompt-queue status ID")  # fmt: skip
+    return Finding("queue", State.OK, seen)
+
+
+def lease_finding(stats: "QueueStats", start_hint: str) -> Finding:
+    """Whether jobs are held by workers that are gone; a living worker frees those by itself."""
+    held = _count(stats.total_processing, "job")
+    if stats.total_processing and not stats.workers:
+        return Finding("leases", State.WARN, f"{held} held by workers that have gone silent",
+                       f"the next worker takes them over; {start_hint}")  # fmt: skip
+    return Finding("leases", State.OK, f"{held} in progress")
+
+
+def connection_finding(used: int, most: int) -> Finding:
+    """Whether the database has room for more connections."""
+    seen = f"{used} of {most} used"
+    if used >= most * MANY_CONNECTIONS:
+        return Finding("connections", State.WARN, seen,
+                       "raise max_connections, or put a pooler in front (transaction mode will do)")  # fmt: skip
+    return Finding("connections", State.OK, seen)
+
+
+def clock_finding(apart_seconds: float) -> Finding:
+    """How far this machine's clock is from the database's, in seconds, positive when ahead."""
+    word = "ahead of" if apart_seconds > 0 else "behind"
+    seen = f"this machine is {abs(apart_seconds):.1f} s {word} the database"
+    if abs(apart_seconds) > CLOCK_SECONDS:
+        return Finding("clock", State.WARN, seen,
+                       "the database's clock decides, so no job is affected; set up NTP so that "
+                       "the times in your logs agree")  # fmt: skip
+    return Finding("clock", State.OK, seen)
+
+
+def disk_finding(free_bytes: int, folder: str) -> Finding:
+    """Whether the data directory has room."""
+    seen = f"{free_bytes / 1e9:.1f} GB free in {folder}"
+    if free_bytes < LEAST_FREE_BYTES:
+        return Finding("disk", State.WARN, seen,
+                       "make room, or choose another directory with PROMPT_QUEUE_DATA_DIR")  # fmt: skip
+    return Finding("disk", State.OK, seen)
+
+
+def no_key_finding() -> Finding:
+    """There is no key for the provider."""
+    return Finding("provider", State.WARN, "no XAI_API_KEY: the stand-in will be used",
+                   "set XAI_API_KEY to have prompts written by Grok")  # fmt: skip
+
+
+def provider_finding(base: str, answer: ProviderAnswer) -> Finding:
+    """Whether the provider answers and takes the key."""
+    match answer.status:
+        case None:
+            return Finding("provider", State.FAIL, f"{base} cannot be reached: {answer.trouble}",
+                           "check XAI_API_BASE, the network and the firewall")  # fmt: skip
+        case 200 if answer.is_stand_in:
+            return Finding("provider", State.WARN, f"the stand-in answers at {base}",
+                           "prompts are made up by a local program; unset XAI_API_BASE and set "
+                           "XAI_API_KEY to use Grok")  # fmt: skip
+        case 200:
+            return Finding("provider", State.OK, f"{base} answers and takes the key")
+        case 400 | 401:
+            return Finding("provider", State.FAIL, f"{base} does not take the key",
+                           "put a valid key into XAI_API_KEY")  # fmt: skip
+        case 403:
+            return Finding("provider", State.FAIL, f"{base} forbids the key to list models",
+                           "allow it for this key, and check that the team is not blocked")  # fmt: skip
+        case 404:
+            return Finding("provider", State.FAIL, f"{base} has no list of models",
+                           "check XAI_API_BASE; the public one is https://api.x.ai/v1")  # fmt: skip
+        case status:
+            return Finding("provider", State.WARN, f"{base} answers HTTP {status}",
+                           "jobs wait and go on by themselves; look again in a minute")  # fmt: skip
+
+
+def models_finding(wanted: Sequence[str], offered: Collection[str]) -> Finding:
+    """Whether the provider knows the models of PROMPT_QUEUE_MODELS."""
+    unknown = [name for name in wanted if name not in offered]
+    if not unknown:
+        return Finding("models", State.OK, f"the provider offers {', '.join(wanted)}")
+    state = State.FAIL if len(unknown) == len(wanted) else State.WARN
+    return Finding("models", state, f"the provider does not offer {', '.join(unknown)}",
+                   "change PROMPT_QUEUE_MODELS")  # fmt: skip
+
+
+def _count(number: int, thing: str) -> str:
+    return f"{number} {thing}" if number == 1 else f"{number} {thing}s"

@@ -1,0 +1,146 @@
+"""`jobs`, `retry` and `cancel`: many jobs at once, in the database."""
+
+import getpass
+import os
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Annotated
+from uuid import UUID
+
+import typer
+
+from prompt_queue.cli.context import run_with_database
+from prompt_queue.cli.documents import JsonObject, job_document
+from prompt_queue.cli.errors import ExitCode
+from prompt_queue.cli.job_view import job_table
+from prompt_queue.cli.options import AsJson, DataDir
+from prompt_queue.cli.output import console, print_json, print_text
+from prompt_queue.jobs.job import Status
+
+if TYPE_CHECKING:
+    from prompt_queue.settings import Settings
+    from prompt_queue.store.database import Database
+
+JobIds = Annotated[list[UUID], typer.Argument(metavar="ID...", help="One or more jobs.")]
+
+_SENTENCES = {
+    "retried": "waits in the queue again, with all its retries",
+    "not_failed": "is {status}; only a failed job can be retried",
+    "cancelled": "is cancelled{spent}",
+    "already_cancelled": "was cancelled before",
+    "already_final": "is {status} and stays so",
+    "not_found": "does not exist",
+}
+_DONE = frozenset({"retried", "cancelled", "already_cancelled"})
+
+
+def register(app: typer.Typer) -> None:
+    """Add the commands of this file."""
+    app.command()(jobs)
+    app.command()(retry)
+    app.command()(cancel)
+
+
+def jobs(
+    status: Annotated[Status | None, typer.Option(help="Only jobs with this status.")] = None,
+    limit: Annotated[int, typer.Option(help="How many.", min=1, max=1000)] = 20,
+    user: Annotated[UUID | None, typer.Option(help="Only jobs of this user.")] = None,
+    as_json: AsJson = False,
+    data_dir: DataDir = None,
+) -> None:
+    """List jobs, newest first."""
+
+    async def work(database: "Database", _settings: "Settings") -> list[JsonObject]:
+        from prompt_queue.store.prompt_store import Filter, PromptStore
+
+        which = Filter(user_id=user, status=status)
+        found = await PromptStore(database).list_jobs(which, limit + 1)
+        return [job_document(job) for job in found]
+
+    found = run_with_database(data_dir, work)
+    page, more = found[:limit], len(found) > limit
+    if as_json:
+        print_json({"data": page, "hasMore": more})
+    elif not page:
+        print_text("no jobs")
+    else:
+        console().print(job_table(page))
+        if more:
+            print_text(f"there are more; see them with --limit {min(limit * 5, 1000)}", "dim")
+
+
+def retry(ids: JobIds, as_json: AsJson = False, data_dir: DataDir = None) -> None:
+    """Put failed jobs back into the queue, with all their retries."""
+
+    async def work(database: "Database", _settings: "Settings") -> list[JsonObject]:
+        from prompt_queue.store.prompt_store import PromptStore
+
+        store = PromptStore(database)
+        results = []
+        for job_id in ids:
+            outcome = await store.retry(job_id, None, f"cli:{_operator()}")
+            job = await store.find_job(job_id)
+            results.append(
+                {"promptJobId": job_id, "outcome": outcome, "status": job.status if job else None}
+            )
+        return results
+
+    _finish(run_with_database(data_dir, work), as_json)
+
+
+def cancel(ids: JobIds, as_json: AsJson = False, data_dir: DataDir = None) -> None:
+    """Cancel jobs, at once and for good."""
+
+    async def work(database: "Database", _settings: "Settings") -> list[JsonObject]:
+        from prompt_queue.store.prompt_store import PromptStore
+
+        store = PromptStore(database)
+        results = []
+        for job_id in ids:
+            receipt = await store.cancel(job_id)
+            results.append(
+                {
+                    "promptJobId": job_id,
+                    "outcome": receipt.outcome,
+                    "status": receipt.status,
+                    "spentUsd": receipt.spent_usd,
+                    "calls": receipt.calls,
+                    "callInFlight": receipt.call_in_flight,
+                }
+            )
+        return results
+
+    _finish(run_with_database(data_dir, work), as_json)
+
+
+def exit_code_for(outcomes: Sequence[str]) -> ExitCode:
+    """NOT_FOUND if there is none of the jobs, OK if all was done, else FAILED."""
+    if all(outcome == "not_found" for outcome in outcomes):
+        return ExitCode.NOT_FOUND
+    return ExitCode.OK if _DONE.issuperset(outcomes) else ExitCode.FAILED
+
+
+def _finish(results: list[JsonObject], as_json: bool) -> None:
+    if as_json:
+        print_json({"results": results})
+    else:
+        for result in results:
+            print_text(f"{result['promptJobId']}  {_sentence(result)}")
+    code = exit_code_for([result["outcome"] for result in results])
+    if code is not ExitCode.OK:
+        raise typer.Exit(code)
+
+
+def _sentence(result: JsonObject) -> str:
+    spent = ""
+    if result.get("calls"):
+        spent = f"; {result['calls']} calls had cost {result['spentUsd']:.6f} USD"
+        if result["callInFlight"]:
+            spent += ", one is still out and may be charged"
+    return _SENTENCES[result["outcome"]].format(status=result["status"], spent=spent)
+
+
+def _operator() -> str:
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):
+        return str(os.getuid())

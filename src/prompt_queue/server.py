@@ -1,0 +1,116 @@
+"""The HTTP application: middleware, routers, errors. It gets what it needs as arguments."""
+
+from typing import Any
+
+from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import Response
+from fastapi.routing import APIRoute
+from starlette.exceptions import HTTPException
+from starlette.middleware import Middleware
+
+from prompt_queue.api import job_list, ops, prompts, rows, uploads
+from prompt_queue.api.auth import LocalIdentity
+from prompt_queue.api.guard import Door, Envelope
+from prompt_queue.api.parts import InitReport, Parts, TickReport
+from prompt_queue.api.problems import (
+    PROBLEM_SCHEMA,
+    Problem,
+    problem_response,
+    schema_does_not_fit,
+)
+from prompt_queue.store.database import DatabaseRefused
+from prompt_queue.web import pages
+
+__all__ = ["InitReport", "Parts", "TickReport", "create_app"]
+
+# The list comes before the single job: "jobs" is not an id.
+_ROUTERS = (job_list.router, prompts.router, rows.router, uploads.router, ops.router, pages.router)
+_DESCRIPTION = (
+    "Pictures in, Grok prompts out. Errors are `application/problem+json` (RFC 9457) with a `code` "
+    "that is mirrored in the header `X-Error-Code`; every answer has an `X-Request-Id`."
+)
+
+
+def create_app(parts: Parts, version: str) -> FastAPI:
+    """The application. Opens and closes nothing: the parts belong to the caller."""
+    app = FastAPI(
+        title="prompt-queue",
+        version=version,
+        description=_DESCRIPTION,
+        docs_url=None,
+        redoc_url=None,
+        redirect_slashes=False,
+        middleware=[Middleware(Envelope), Middleware(Door, base_url=parts.base_url)],
+        exception_handlers={
+            Problem: _on_problem,
+            HTTPException: _on_http_exception,
+            RequestValidationError: _on_validation_error,
+            DatabaseRefused: _on_database_refused,
+        },
+    )
+    app.state.parts = parts
+    app.state.identity = LocalIdentity(parts.local_user_id)
+    for router in _ROUTERS:
+        app.include_router(router)
+    _complete_openapi(app)
+    return app
+
+
+def _respond(request: Request, problem: Problem) -> Response:
+    return problem_response(problem, request.url.path, request.state.request_id)
+
+
+async def _on_problem(request: Request, error: Any) -> Response:
+    return _respond(request, error)
+
+
+async def _on_http_exception(request: Request, error: Any) -> Response:
+    path = request.url.path
+    allowed = sorted({m for route in _routes_at(path) for m in route.methods or ()})
+    if error.status_code == 405:
+        return _respond(
+            request,
+            Problem(
+                "method_not_allowed",
+                f"{request.method} is not known here; use {' or '.join(allowed)}.",
+                headers={"Allow": ", ".join(allowed)},
+            ),
+        )
+    if error.status_code == 404:
+        return _respond(
+            request, Problem("route_not_found", "There is nothing here; /docs lists the routes.")
+        )
+    return _respond(request, Problem("invalid_request", "The request cannot be read."))
+
+
+async def _on_validation_error(request: Request, error: Any) -> Response:
+    errors = [
+        {"parameter": str(one["loc"][-1])[:80], "detail": str(one["msg"])} for one in error.errors()
+    ]
+    return _respond(
+        request, Problem("invalid_parameter", "A parameter cannot be used.", errors=errors)
+    )
+
+
+async def _on_database_refused(request: Request, error: Any) -> Response:
+    if error.sqlstate.startswith("42"):
+        return _respond(request, schema_does_not_fit())
+    raise error
+
+
+def _routes_at(path: str) -> list[APIRoute]:
+    routes = (route for router in _ROUTERS for route in router.routes)
+    return [r for r in routes if isinstance(r, APIRoute) and r.path_regex.match(path)]
+
+
+def _complete_openapi(app: FastAPI) -> None:
+    """Adds the schema of problems, which all routes refer to."""
+    describe = app.openapi
+
+    def openapi() -> dict[str, Any]:
+        schema = describe()
+        schema.setdefault("components", {}).setdefault("schemas", {})["Problem"] = PROBLEM_SCHEMA
+        return schema
+
+    app.openapi = openapi  # type: ignore[method-assign]

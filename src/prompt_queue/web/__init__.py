@@ -1,0 +1,1 @@
+"""Pages for people; nothing on them comes from another host."""

@@ -1,0 +1,62 @@
+"""The documentation page, with local assets only."""
+
+from functools import cache
+from importlib.resources import files
+from typing import Final
+
+from fastapi import APIRouter
+from fastapi.responses import RedirectResponse, Response
+
+from prompt_queue.api.problems import Problem
+
+router = APIRouter(include_in_schema=False)
+_OURS: Final = files("prompt_queue") / "web" / "static"
+_SWAGGER: Final = files("fastapi_offline") / "static"
+_ASSETS: Final = {
+    "docs.js": (_OURS, "text/javascript"),
+    "swagger-ui-bundle.js": (_SWAGGER, "text/javascript"),
+    "swagger-ui.css": (_SWAGGER, "text/css"),
+    "favicon.png": (_SWAGGER, "image/png"),
+}
+_POLICY: Final = (
+    "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; "
+    "img-src 'self' data:; connect-src 'self'; base-uri 'none'; form-action 'none'; "
+    "frame-ancestors 'none'"
+)
+
+
+@router.get("/")
+async def home() -> Response:
+    """To the documentation."""
+    return RedirectResponse("/docs", 307)
+
+
+@router.get("/docs")
+async def docs() -> Response:
+    """The routes, to read and to try."""
+    return Response(
+        (_OURS / "docs.html").read_bytes(),
+        media_type="text/html",
+        headers={"Content-Security-Policy": _POLICY},
+    )
+
+
+@router.get("/docs/assets/{name}")
+async def asset(name: str) -> Response:
+    """A file that the page needs. Raises Problem for any other."""
+    if name not in _ASSETS:
+        raise Problem("route_not_found", "The documentation page has no such file.")
+    return Response(
+        _read(name), media_type=_ASSETS[name][1], headers={"Cache-Control": "max-age=3600"}
+    )
+
+
+@router.get("/favicon.ico")
+async def favicon() -> Response:
+    """The icon, where browsers look for it unasked."""
+    return await asset("favicon.png")
+
+
+@cache
+def _read(name: str) -> bytes:
+    return (_ASSETS[name][0] / name).read_bytes()

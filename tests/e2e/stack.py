@@ -1,0 +1,207 @@
+"""The whole product as a user starts it: `prompt-queue up` in processes of its own."""
+
+import json
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import asyncpg
+import psutil
+
+from prompt_queue.settings import DEMO_ROW_ID
+from prompt_queue.store.embedded import EmbeddedPostgres
+
+READY_SECONDS = 60.0
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def wait_for(condition: Callable[[], Any], seconds: float, what: str, every: float = 0.05) -> Any:
+    end = time.monotonic() + seconds
+    while True:
+        found = condition()
+        if found:
+            return found
+        assert time.monotonic() < end, f"not within {seconds} s: {what}"
+        time.sleep(every)
+
+
+@dataclass
+class Answer:
+    """What the server said."""
+
+    status: int
+    headers: dict[str, str]
+    body: Any
+
+
+@dataclass
+class Stack:
+    """`prompt-queue up` with a data directory and a port of its own."""
+
+    environment: dict[str, str] = field(default_factory=dict)
+    workers: int = 1
+    port: int = field(default_factory=free_port)
+    data_dir: Path = field(default_factory=lambda: Path(tempfile.mkdtemp(prefix="pq-e2e-")))
+    _process: subprocess.Popen[bytes] | None = None
+
+    @property
+    def base(self) -> str:
+        return f"http://127.0.0.1:{self.port}"
+
+    @property
+    def log(self) -> str:
+        return (self.data_dir / "up.log").read_text(errors="replace")
+
+    def up(self) -> "Stack":
+        """Start, and return when /api/health/ready answers 200."""
+        command = [sys.executable, "-m", "prompt_queue", "up", f"--port={self.port}",
+                   f"--data-dir={self.data_dir}", f"--workers={self.workers}"]  # fmt: skip
+        clean = {k: v for k, v in os.environ.items() if not k.startswith("PROMPT_QUEUE_")}
+        with (self.data_dir / "up.log").open("ab") as log:
+            self._process = subprocess.Popen(
+                command,
+                cwd=self.data_dir,
+                env=clean | {"PROMPT_QUEUE_POLL_SECONDS": "0.5"} | self.environment,
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+            )
+        wait_for(self._is_ready, READY_SECONDS, f"ready\n{self.log}")
+        return self
+
+    def _is_ready(self) -> bool:
+        assert self._process is not None
+        assert self._process.poll() is None, self.log
+        try:
+            return self.get("/api/health/ready").status == 200
+        except OSError:
+            return False
+
+    def processes(self) -> list[psutil.Process]:
+        """Everything that this stack has running, the detached database included."""
+        marker = str(self.data_dir)
+        found: dict[int, psutil.Process] = {}
+        for process in psutil.process_iter():
+            try:
+                if marker in " ".join(process.cmdline()):
+                    found[process.pid] = process
+                    found |= {child.pid: child for child in process.children(recursive=True)}
+            except (psutil.NoSuchProcess, psutil.AccessDenied, psutil.ZombieProcess):
+                continue
+        found.pop(os.getpid(), None)
+        return list(found.values())
+
+    def kill_everything(self) -> int:
+        """kill -9 of every process; returns how many there were."""
+        victims = self.processes()
+        for victim in victims:
+            try:
+                victim.send_signal(signal.SIGKILL)
+            except psutil.NoSuchProcess:
+                continue
+        assert self._process is not None
+        self._process.wait(10)
+        return len(victims)
+
+    def kill_up(self) -> None:
+        """kill -9 of the supervisor alone."""
+        assert self._process is not None
+        self._process.kill()
+        self._process.wait(10)
+
+    def down(self, number: signal.Signals = signal.SIGINT, seconds: float = 30) -> int:
+        """Ctrl-C; returns the exit code."""
+        assert self._process is not None
+        self._process.send_signal(number)
+        return self._process.wait(seconds)
+
+    def close(self) -> None:
+        """End whatever is left and remove the data."""
+        if self._process is not None and self._process.poll() is None:
+            self._process.send_signal(signal.SIGTERM)
+            try:
+                self._process.wait(30)
+            except subprocess.TimeoutExpired:
+                self.kill_everything()
+        wait_for(lambda: not self.processes(), 20, "no process is left")
+        cluster = self.data_dir / "postgres"
+        if cluster.is_symlink():
+            shutil.rmtree(cluster.resolve(), ignore_errors=True)
+        shutil.rmtree(self.data_dir, ignore_errors=True)
+
+    def request(
+        self, method: str, path: str, body: Any = None, headers: dict[str, str] | None = None
+    ) -> Answer:
+        data = body if isinstance(body, bytes) or body is None else json.dumps(body).encode()
+        request = urllib.request.Request(self.base + path, data=data, method=method)
+        if data is not None:
+            request.add_header("Content-Type", "application/json")
+        for name, value in (headers or {}).items():
+            request.add_header(name, value)
+        try:
+            with urllib.request.urlopen(request, timeout=70) as reply:
+                return Answer(reply.status, dict(reply.headers), _parsed(reply.read()))
+        except urllib.error.HTTPError as error:
+            with error:
+                return Answer(error.code, dict(error.headers), _parsed(error.read()))
+
+    def get(self, path: str) -> Answer:
+        return self.request("GET", path)
+
+    def enqueue(self, target: str, **values: Any) -> str:
+        """Post one job on the demo row; returns its id."""
+        body = {"rowId": str(DEMO_ROW_ID), "targetUrl": target} | values
+        answer = self.request("POST", "/api/prompt/queue", body)
+        assert answer.status == 202, answer
+        return str(answer.body["promptJobId"])
+
+    def job(self, job_id: str) -> dict[str, Any]:
+        answer = self.get(f"/api/prompt/queue/{job_id}")
+        assert answer.status == 200, answer
+        return dict(answer.body)
+
+    def final(self, job_id: str, seconds: float = 60) -> dict[str, Any]:
+        """Wait by long polls until the job is final."""
+        end = time.monotonic() + seconds
+        while time.monotonic() < end:
+            body = dict(self.get(f"/api/prompt/queue/{job_id}?wait=10").body)
+            if body["status"] in {"completed", "failed", "cancelled"}:
+                return body
+        raise AssertionError(f"{job_id} is not final after {seconds} s: {self.job(job_id)}")
+
+    def upload(self, data: bytes) -> str:
+        answer = self.request("POST", "/api/uploads", data, {"Content-Type": "image/jpeg"})
+        assert answer.status == 201, answer
+        return str(answer.body["url"])
+
+    async def sql(self, query: str, *arguments: object) -> list[asyncpg.Record]:
+        """A statement on the stack's own database."""
+        with EmbeddedPostgres(self.data_dir) as server:
+            connection = await asyncpg.connect(server.start())
+            try:
+                return list(await connection.fetch(query, *arguments))
+            finally:
+                await connection.close()
+
+
+def _parsed(body: bytes) -> Any:
+    try:
+        return json.loads(body)
+    except ValueError:
+        return body

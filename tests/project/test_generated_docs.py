@@ -1,0 +1,44 @@
+"""The generated pages say what the settings say."""
+
+from pathlib import Path
+
+import pytest
+
+from prompt_queue.settings import known_variables
+from tests.project.checkout import load_tool
+
+
+def test_the_committed_pages_are_up_to_date() -> None:
+    """docs/configuration.md and .env.example were generated from today's settings."""
+    assert load_tool("configuration_docs").main(["--check"]) == 0
+
+
+def test_every_variable_is_on_the_page() -> None:
+    """Nothing that can be set is left out."""
+    page = load_tool("configuration_docs").configuration_page()
+    assert not [name for name in known_variables() if f"| `{name}` |" not in page]
+
+
+def test_an_edited_page_is_found(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A page that was changed by hand fails the check, and writing it again mends it."""
+    tool = load_tool("configuration_docs")
+    monkeypatch.setattr(tool, "ROOT", tmp_path)
+    (tmp_path / "docs").mkdir()
+    assert tool.main([]) == 0
+    assert tool.main(["--check"]) == 0
+    page = tmp_path / "docs" / "configuration.md"
+    page.write_text(page.read_text().replace("8080", "8081"))
+    assert tool.main(["--check"]) == 1
+    assert "docs/configuration.md is not what the settings say" in capsys.readouterr().err
+    assert tool.main([]) == 0
+    assert tool.main(["--check"]) == 0
+
+
+def test_a_setting_without_a_group_is_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A new setting cannot be forgotten: the page is not made without it."""
+    tool = load_tool("configuration_docs")
+    monkeypatch.setitem(tool.GROUPS, "Log", ("log_level",))
+    with pytest.raises(tool.DocumentationError, match="log_format"):
+        tool.configuration_page()
