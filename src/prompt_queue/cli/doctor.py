@@ -22,6 +22,7 @@ from prompt_queue.jobs.errors import redact
 
 if TYPE_CHECKING:
     from prompt_queue.settings import Settings
+    from prompt_queue.store.database import Database
 
 PROVIDER_SECONDS = 5.0
 _STYLES = {State.OK: "green", State.WARN: "yellow", State.FAIL: "bold red"}
@@ -82,7 +83,7 @@ async def _database(dsn: str, settings: "Settings") -> list[Finding]:
         database = await Database.open(dsn, size=1)
     except DatabaseUnavailable as error:
         return [
-            Finding("database", State.FAIL, redact(str(error)), "start it, or check DATABASE_URL")
+            Finding("database", State.FAIL, redact(str(error)), "start the server, or correct DATABASE_URL")
         ]
     try:
         found = await _server(database)
@@ -95,8 +96,14 @@ async def _database(dsn: str, settings: "Settings") -> list[Finding]:
             if not missing:
                 found += await _work(database, settings)
     except (DatabaseRefused, DatabaseUnavailable) as error:
-        return [Finding("database", State.FAIL, redact(str(error)),
-                        "check the rights of the role in DATABASE_URL")]  # fmt: skip
+        return [
+            Finding(
+                "database",
+                State.FAIL,
+                redact(str(error)),
+                "check the rights of the role in DATABASE_URL",
+            )
+        ]
     finally:
         await database.close()
     return found

@@ -21,14 +21,15 @@ BANDS = {"low": 2, "normal": 5, "high": 8, "critical": 10}
 
 
 def parse_priority(text: str) -> int:
-    """A priority from 1 to 10, or the name of a band. Raises typer.BadParameter."""
+    """A priority from 1 to 10, or the name of a band. Raises CommandFailed."""
     if text.lower() in BANDS:
         return BANDS[text.lower()]
     if text.isascii() and text.isdigit() and LOWEST <= int(text) <= HIGHEST:
         return int(text)
-    raise typer.BadParameter(
-        f"{text} is not a priority: write {LOWEST} to {HIGHEST} (10 is the most urgent), "
-        f"or {', '.join(BANDS)}"
+    raise CommandFailed(
+        f"{printable(text)} is not a priority: write {LOWEST} to {HIGHEST} (10 is the most "
+        f"urgent), or {', '.join(BANDS)}",
+        ExitCode.USAGE,
     )
 
 
@@ -39,10 +40,7 @@ References = Annotated[
 ]
 Row = Annotated[UUID | None, typer.Option(help="A row of yours.  [default: the demo row]")]
 Priority = Annotated[
-    int,
-    typer.Option(
-        parser=parse_priority, metavar="1..10", help="10 is the most urgent; or " + ", ".join(BANDS)
-    ),
+    str, typer.Option(metavar="1..10", help=f"10 is the most urgent; or {', '.join(BANDS)}.")
 ]
 Wait = Annotated[bool, typer.Option("--wait", help="Wait for the prompt and print it.")]
 Timeout = Annotated[float, typer.Option(help="Seconds that --wait waits at most.", min=1)]
@@ -59,11 +57,11 @@ def register(app: typer.Typer) -> None:
     app.command()(enqueue)
 
 
-def enqueue(
+def enqueue(  # noqa: PLR0917 - Typer calls it by name
     picture: Picture,
     ref: References = None,
     row: Row = None,
-    priority: Priority = DEFAULT,
+    priority: Priority = str(DEFAULT),
     wait: Wait = False,
     timeout: Timeout = 300.0,
     url: Url = None,
@@ -73,6 +71,7 @@ def enqueue(
     """Queue a picture for a prompt; files are uploaded, URLs are passed on as they are."""
     from prompt_queue.settings import DEMO_ROW_ID, load_settings
 
+    number = parse_priority(priority)
     pictures = [checked_picture(text) for text in (picture, *(ref or ()))]
     base = url or load_settings().base_url
 
@@ -84,7 +83,7 @@ def enqueue(
                     "rowId": str(row or DEMO_ROW_ID),
                     "targetUrl": target,
                     "refUrls": references,
-                    "priority": priority,
+                    "priority": number,
                 }
                 accepted = await server.enqueue(request, idempotency_key)
             if not as_json:

@@ -1,6 +1,6 @@
 """What `doctor` concludes from what it saw: pure, one function a check."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING
@@ -51,19 +51,28 @@ def version_finding(version: str, number: int) -> Finding:
     """Whether the server is one that we know; `number` as in server_version_num."""
     major = number // 10_000
     if major < OLDEST_POSTGRES:
-        return Finding("database", State.FAIL, f"PostgreSQL {version} is too old",
-                       f"upgrade to PostgreSQL {OLDEST_POSTGRES} to {NEWEST_POSTGRES}")  # fmt: skip
+        return Finding(
+            "database",
+            State.FAIL,
+            f"PostgreSQL {version} is too old",
+            f"upgrade to PostgreSQL {OLDEST_POSTGRES} to {NEWEST_POSTGRES}",
+        )
     if major > NEWEST_POSTGRES:
-        return Finding("database", State.WARN, f"PostgreSQL {version} answers",
-                       f"this version was tested with {OLDEST_POSTGRES} to {NEWEST_POSTGRES}")  # fmt: skip
+        return Finding(
+            "database",
+            State.WARN,
+            f"PostgreSQL {version} answers",
+            f"this version was tested with {OLDEST_POSTGRES} to {NEWEST_POSTGRES}",
+        )
     return Finding("database", State.OK, f"PostgreSQL {version} answers")
 
 
 def schema_finding(missing: Sequence[str]) -> Finding:
     """Whether every migration is applied; `missing` are file names."""
     if missing:
-        return Finding("schema", State.FAIL, f"not applied: {', '.join(missing)}",
-                       "run: prompt-queue migrate")  # fmt: skip
+        return Finding(
+            "schema", State.FAIL, f"not applied: {', '.join(missing)}", "run: prompt-queue migrate"
+        )
     return Finding("schema", State.OK, "every migration is applied")
 
 
@@ -92,9 +101,13 @@ def queue_finding(stats: "QueueStats", start_hint: str) -> Finding:
     if not stats.workers:
         return Finding("queue", State.FAIL, f"{seen}, and no worker is running", start_hint)
     if (stats.oldest_queued_seconds or 0) > OLD_JOB_SECONDS:
-        return Finding("queue", State.WARN, seen,
-                       "more workers, or a higher PROMPT_QUEUE_CONCURRENCY, or see what holds it "
-                       "up with: prompt-queue status ID")  # fmt: skip
+        return Finding(
+            "queue",
+            State.WARN,
+            seen,
+            "more workers, or a higher PROMPT_QUEUE_CONCURRENCY, or see what holds it "
+            "up with: prompt-queue status ID",
+        )
     return Finding("queue", State.OK, seen)
 
 
@@ -102,8 +115,12 @@ def lease_finding(stats: "QueueStats", start_hint: str) -> Finding:
     """Whether jobs are held by workers that are gone; a living worker frees those by itself."""
     held = _count(stats.total_processing, "job")
     if stats.total_processing and not stats.workers:
-        return Finding("leases", State.WARN, f"{held} held by workers that have gone silent",
-                       f"the next worker takes them over; {start_hint}")  # fmt: skip
+        return Finding(
+            "leases",
+            State.WARN,
+            f"{held} held by workers that have gone silent",
+            f"the next worker takes them over; {start_hint}",
+        )
     return Finding("leases", State.OK, f"{held} in progress")
 
 
@@ -111,8 +128,9 @@ def connection_finding(used: int, most: int) -> Finding:
     """Whether the database has room for more connections."""
     seen = f"{used} of {most} used"
     if used >= most * MANY_CONNECTIONS:
-        return Finding("connections", State.WARN, seen,
-                       "raise max_connections, or put a pooler in front (transaction mode will do)")  # fmt: skip
+        return Finding(
+            "connections", State.WARN, seen, "raise max_connections, or put a pooler in front"
+        )
     return Finding("connections", State.OK, seen)
 
 
@@ -121,9 +139,13 @@ def clock_finding(apart_seconds: float) -> Finding:
     word = "ahead of" if apart_seconds > 0 else "behind"
     seen = f"this machine is {abs(apart_seconds):.1f} s {word} the database"
     if abs(apart_seconds) > CLOCK_SECONDS:
-        return Finding("clock", State.WARN, seen,
-                       "the database's clock decides, so no job is affected; set up NTP so that "
-                       "the times in your logs agree")  # fmt: skip
+        return Finding(
+            "clock",
+            State.WARN,
+            seen,
+            "the database's clock decides, so no job is affected; set up NTP so that "
+            "the times in your logs agree",
+        )
     return Finding("clock", State.OK, seen)
 
 
@@ -131,41 +153,49 @@ def disk_finding(free_bytes: int, folder: str) -> Finding:
     """Whether the data directory has room."""
     seen = f"{free_bytes / 1e9:.1f} GB free in {folder}"
     if free_bytes < LEAST_FREE_BYTES:
-        return Finding("disk", State.WARN, seen,
-                       "make room, or choose another directory with PROMPT_QUEUE_DATA_DIR")  # fmt: skip
+        return Finding(
+            "disk",
+            State.WARN,
+            seen,
+            "make room, or choose another directory with PROMPT_QUEUE_DATA_DIR",
+        )
     return Finding("disk", State.OK, seen)
 
 
 def no_key_finding() -> Finding:
     """There is no key for the provider."""
-    return Finding("provider", State.WARN, "no XAI_API_KEY: the stand-in will be used",
-                   "set XAI_API_KEY to have prompts written by Grok")  # fmt: skip
+    return Finding(
+        "provider",
+        State.WARN,
+        "no XAI_API_KEY: the stand-in will be used",
+        "set XAI_API_KEY to have prompts written by Grok",
+    )
+
+
+_PROVIDER_ANSWERS: Mapping[int, tuple[str, str]] = {
+    400: ("does not take the key", "put a valid key into XAI_API_KEY"),
+    401: ("does not take the key", "put a valid key into XAI_API_KEY"),
+    403: ("forbids the key", "allow it to list models; check that the team is not blocked"),
+    404: ("has no list of models", "check XAI_API_BASE; the public one is https://api.x.ai/v1"),
+}
 
 
 def provider_finding(base: str, answer: ProviderAnswer) -> Finding:
     """Whether the provider answers and takes the key."""
-    match answer.status:
-        case None:
-            return Finding("provider", State.FAIL, f"{base} cannot be reached: {answer.trouble}",
-                           "check XAI_API_BASE, the network and the firewall")  # fmt: skip
-        case 200 if answer.is_stand_in:
-            return Finding("provider", State.WARN, f"the stand-in answers at {base}",
-                           "prompts are made up by a local program; unset XAI_API_BASE and set "
-                           "XAI_API_KEY to use Grok")  # fmt: skip
-        case 200:
+    if answer.status is None:
+        seen = f"{base} cannot be reached: {answer.trouble}"
+        advice = "check XAI_API_BASE, the network and the firewall"
+        return Finding("provider", State.FAIL, seen, advice)
+    if answer.status == 200:
+        if not answer.is_stand_in:
             return Finding("provider", State.OK, f"{base} answers and takes the key")
-        case 400 | 401:
-            return Finding("provider", State.FAIL, f"{base} does not take the key",
-                           "put a valid key into XAI_API_KEY")  # fmt: skip
-        case 403:
-            return Finding("provider", State.FAIL, f"{base} forbids the key to list models",
-                           "allow it for this key, and check that the team is not blocked")  # fmt: skip
-        case 404:
-            return Finding("provider", State.FAIL, f"{base} has no list of models",
-                           "check XAI_API_BASE; the public one is https://api.x.ai/v1")  # fmt: skip
-        case status:
-            return Finding("provider", State.WARN, f"{base} answers HTTP {status}",
-                           "jobs wait and go on by themselves; look again in a minute")  # fmt: skip
+        advice = "prompts are made up by a local program; unset XAI_API_BASE to use Grok"
+        return Finding("provider", State.WARN, f"the stand-in answers at {base}", advice)
+    if answer.status in _PROVIDER_ANSWERS:
+        seen, advice = _PROVIDER_ANSWERS[answer.status]
+        return Finding("provider", State.FAIL, f"{base} {seen}", advice)
+    advice = "jobs wait and go on by themselves; look again in a minute"
+    return Finding("provider", State.WARN, f"{base} answers HTTP {answer.status}", advice)
 
 
 def models_finding(wanted: Sequence[str], offered: Collection[str]) -> Finding:
@@ -174,8 +204,12 @@ def models_finding(wanted: Sequence[str], offered: Collection[str]) -> Finding:
     if not unknown:
         return Finding("models", State.OK, f"the provider offers {', '.join(wanted)}")
     state = State.FAIL if len(unknown) == len(wanted) else State.WARN
-    return Finding("models", state, f"the provider does not offer {', '.join(unknown)}",
-                   "change PROMPT_QUEUE_MODELS")  # fmt: skip
+    return Finding(
+        "models",
+        state,
+        f"the provider does not offer {', '.join(unknown)}",
+        "change PROMPT_QUEUE_MODELS",
+    )
 
 
 def _count(number: int, thing: str) -> str:

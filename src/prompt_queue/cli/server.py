@@ -37,8 +37,7 @@ class QueueServer:
         """Store a local file with the server and return its URL."""
         kind = mimetypes.guess_type(picture.name)[0] or "application/octet-stream"
         try:
-            # Opening a local file takes no time worth a thread; reading it happens in chunks.
-            with picture.open("rb") as body:  # noqa: ASYNC230
+            with picture.open("rb") as body:
                 _, stored = await self._ask(
                     "POST", "/api/uploads", {"Content-Type": kind}, body, UPLOAD_SECONDS
                 )

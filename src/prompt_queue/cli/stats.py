@@ -88,13 +88,14 @@ def stats_panel(document: JsonObject) -> "Group":
 
 
 def _numbers(document: JsonObject) -> list[tuple[str, str]]:
+    oldest = document["oldestQueuedSeconds"] if document["totalQueued"] else None
     return [
         ("queued", str(document["totalQueued"])),
         ("processing", str(document["totalProcessing"])),
         ("completed", str(document["totalCompleted"])),
         ("failed", str(document["totalFailed"])),
         ("cancelled", str(document["totalCancelled"])),
-        ("oldest in the queue", duration(document["oldestQueuedSeconds"])),
+        ("oldest in the queue", duration(oldest)),
         ("average wait", duration(document["averageWaitTime"])),
         ("average processing", duration(document["averageProcessingTime"])),
         ("a new job would take", f"about {document['estimatedWaitTime']} s"),

@@ -1,4 +1,4 @@
-"""What a person sees while a command takes its time: on a terminal, on standard error, after 1 s."""
+"""What a person at a terminal sees, on standard error, while a command takes its time."""
 
 import threading
 from collections.abc import Iterator

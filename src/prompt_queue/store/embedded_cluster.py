@@ -131,8 +131,9 @@ def create_cluster(install: Path, cluster: Path, account: Account | None, passwo
     Raises OSError and EmbeddedPostgresError; a cluster that is not complete never has the name.
     """
     remove_unfinished(cluster)
-    unfinished = cluster.with_name(f"{cluster.name}.unfinished")
-    pwfile = cluster.with_name(f"{cluster.name}.unfinished-password")
+    # The name is new each time, because a killed guardian's initdb clears its own directory away.
+    unfinished = cluster.with_name(f"{cluster.name}.unfinished-{secrets.token_hex(4)}")
+    pwfile = unfinished.with_name(f"{unfinished.name}.password")
     try:
         unfinished.mkdir(mode=0o700)
         write_private(pwfile, password + "\n")
@@ -167,17 +168,19 @@ def create_cluster(install: Path, cluster: Path, account: Account | None, passwo
 
 def remove_unfinished(cluster: Path) -> None:
     """Clear away what a cluster's creation left behind when it was killed. Raises OSError."""
-    cluster.with_name(f"{cluster.name}.unfinished-password").unlink(missing_ok=True)
-    unfinished = cluster.with_name(f"{cluster.name}.unfinished")
     deadline = time.monotonic() + 10
-    while unfinished.exists():
-        try:
-            shutil.rmtree(unfinished)
-        except OSError:
-            # An initdb whose guardian was killed may still be writing its last files.
-            if time.monotonic() > deadline:
-                raise
-            time.sleep(0.1)
+    while leftovers := list(cluster.parent.glob(f"{cluster.name}.unfinished-*")):
+        for leftover in leftovers:
+            try:
+                if leftover.is_dir():
+                    shutil.rmtree(leftover)
+                else:
+                    leftover.unlink()
+            except OSError:
+                # That initdb may still be writing its last files, or removing them itself.
+                if time.monotonic() > deadline:
+                    raise
+                time.sleep(0.1)
 
 
 def reset_password(install: Path, cluster: Path, account: Account | None, password: str) -> None:

@@ -4,10 +4,8 @@ from functools import cache
 from importlib.resources import files
 from typing import Final
 
-from fastapi import APIRouter
+from fastapi import APIRouter, HTTPException
 from fastapi.responses import RedirectResponse, Response
-
-from prompt_queue.api.problems import Problem
 
 router = APIRouter(include_in_schema=False)
 _OURS: Final = files("prompt_queue") / "web" / "static"
@@ -43,9 +41,9 @@ async def docs() -> Response:
 
 @router.get("/docs/assets/{name}")
 async def asset(name: str) -> Response:
-    """A file that the page needs. Raises Problem for any other."""
+    """A file that the page needs. 404 for any other."""
     if name not in _ASSETS:
-        raise Problem("route_not_found", "The documentation page has no such file.")
+        raise HTTPException(404)
     return Response(
         _read(name), media_type=_ASSETS[name][1], headers={"Cache-Control": "max-age=3600"}
     )
