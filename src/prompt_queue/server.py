@@ -12,20 +12,23 @@ from starlette.middleware import Middleware
 from prompt_queue.api import job_list, ops, prompts, rows, uploads
 from prompt_queue.api.auth import LocalIdentity
 from prompt_queue.api.guard import Door, Envelope
-from prompt_queue.api.parts import InitReport, Parts, TickReport
+from prompt_queue.api.parts import InitReport, Parts
 from prompt_queue.api.problems import (
     PROBLEM_SCHEMA,
     Problem,
+    database_away,
     problem_response,
     schema_does_not_fit,
 )
 from prompt_queue.store.database import DatabaseRefused
 from prompt_queue.web import pages
 
-__all__ = ["InitReport", "Parts", "TickReport", "create_app"]
+__all__ = ["InitReport", "Parts", "create_app"]
 
 # The list comes before the single job: "jobs" is not an id.
 _ROUTERS = (job_list.router, prompts.router, rows.router, uploads.router, ops.router, pages.router)
+# Refused before any statement: wrong password, no such database, not accepting connections.
+_NO_CONNECTION = ("28", "3D", "55000")
 _DESCRIPTION = (
     "Pictures in, Grok prompts out. Errors are `application/problem+json` (RFC 9457) with a `code` "
     "that is mirrored in the header `X-Error-Code`; every answer has an `X-Request-Id`."
@@ -96,6 +99,8 @@ async def _on_validation_error(request: Request, error: Any) -> Response:
 async def _on_database_refused(request: Request, error: Any) -> Response:
     if error.sqlstate.startswith("42"):
         return _respond(request, schema_does_not_fit())
+    if error.sqlstate.startswith(_NO_CONNECTION):
+        return _respond(request, database_away())
     raise error
 
 

@@ -593,11 +593,13 @@ async def test_a_directory_that_holds_other_things_keeps_its_mode(house: House) 
 
 
 async def test_a_deleted_data_directory_ends_its_server(house: House) -> None:
-    """Nothing goes on running for a directory that was removed."""
+    """Nothing goes on running for a directory that was taken away, and nothing is made anew."""
     house.database().start()
     running = postgres_processes(house.data_dir)
-    shutil.rmtree(house.data_dir)
+    house.data_dir.rename(house.data_dir.with_name("taken-away"))
     until(lambda: not any(process.is_running() for process in running), 5)
+    until(lambda: not guardians(house.data_dir), 5)
+    assert not house.data_dir.exists()
 
 
 def test_a_told_guardian_stops_its_server(house: House) -> None:

@@ -2,7 +2,6 @@
 
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
-from typing import Protocol
 from uuid import UUID
 
 from fastapi import Request
@@ -11,34 +10,12 @@ from prompt_queue.api.clock import DatabaseClock
 from prompt_queue.api.estimates import Estimates
 from prompt_queue.api.waiting import JobWatch
 from prompt_queue.guards.signing import LinkSigner
+from prompt_queue.jobs.tick import TickReport
 from prompt_queue.storage.local import LocalPictures
 from prompt_queue.store.intake import Intake
 from prompt_queue.store.prompt_store import PromptStore
 from prompt_queue.store.row_store import RowStore
 from prompt_queue.store.worker_store import WorkerStore
-
-
-class TickReport(Protocol):
-    """What one bounded processing pass did."""
-
-    @property
-    def claimed(self) -> int: ...
-    @property
-    def completed(self) -> int: ...
-    @property
-    def retried(self) -> int: ...
-    @property
-    def postponed(self) -> int: ...
-    @property
-    def failed(self) -> int: ...
-    @property
-    def released(self) -> int: ...
-    @property
-    def rescued(self) -> int: ...
-    @property
-    def duration_ms(self) -> int: ...
-    @property
-    def more_work(self) -> bool: ...
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -83,7 +83,12 @@ async def _database(dsn: str, settings: "Settings") -> list[Finding]:
         database = await Database.open(dsn, size=1)
     except DatabaseUnavailable as error:
         return [
-            Finding("database", State.FAIL, redact(str(error)), "start the server, or correct DATABASE_URL")
+            Finding(
+                "database",
+                State.FAIL,
+                redact(str(error)),
+                "start the server, or correct DATABASE_URL",
+            )
         ]
     try:
         found = await _server(database)

@@ -30,16 +30,16 @@ class CommandFailed(Exception):
 
 # By name, because importing them all would make every command slow to start.
 KNOWN_ERRORS: Final[Mapping[str, ExitCode]] = {
-    "prompt_queue.settings.SettingsError": ExitCode.USAGE,
-    "prompt_queue.worker.run.CannotWork": ExitCode.USAGE,
-    "prompt_queue.cli.up.CannotStart": ExitCode.UNREACHABLE,
-    "prompt_queue.store.embedded_layout.EmbeddedPostgresError": ExitCode.UNREACHABLE,
-    "prompt_queue.store.database.DatabaseUnavailable": ExitCode.UNREACHABLE,
-    "prompt_queue.store.database.DatabaseRefused": ExitCode.FAILED,
-    "prompt_queue.store.migrate.MigrationError": ExitCode.FAILED,
-    "prompt_queue.simulator.process.StandInError": ExitCode.UNREACHABLE,
+    "prompt_queue.settings:SettingsError": ExitCode.USAGE,
+    "prompt_queue.worker.run:CannotWork": ExitCode.USAGE,
+    "prompt_queue.cli.up:CannotStart": ExitCode.UNREACHABLE,
+    "prompt_queue.store.embedded:EmbeddedPostgresError": ExitCode.UNREACHABLE,
+    "prompt_queue.store.database:DatabaseUnavailable": ExitCode.UNREACHABLE,
+    "prompt_queue.store.database:DatabaseRefused": ExitCode.FAILED,
+    "prompt_queue.store.migrate:MigrationError": ExitCode.FAILED,
+    "prompt_queue.simulator.process:StandInError": ExitCode.UNREACHABLE,
     # What the driver says where the store did not translate it.
-    "asyncpg.exceptions._base.PostgresError": ExitCode.FAILED,
+    "asyncpg:PostgresError": ExitCode.FAILED,
 }
 
 
@@ -47,9 +47,10 @@ def exit_code_of(error: BaseException) -> ExitCode | None:
     """The code for an error that we know, None for a bug of ours."""
     if isinstance(error, CommandFailed):
         return error.code
-    for kind in type(error).__mro__:
-        code = KNOWN_ERRORS.get(f"{kind.__module__}.{kind.__qualname__}")
-        if code is not None:
+    for path, code in KNOWN_ERRORS.items():
+        module, _, name = path.partition(":")
+        # A module that was never imported cannot have raised its error.
+        if module in sys.modules and isinstance(error, getattr(sys.modules[module], name)):
             return code
     return None
 

@@ -206,7 +206,7 @@ class EmbeddedPostgres:
         pause = 1.0
         while not self._closing.wait(pause):
             try:
-                if guardian_is_alive(self._layout):
+                if self._is_deserted() or guardian_is_alive(self._layout):
                     pause = 1.0
                     continue
                 self._report("PostgreSQL's guardian was gone; a new one is being started.")
@@ -214,6 +214,11 @@ class EmbeddedPostgres:
             except (OSError, EmbeddedPostgresError) as error:
                 self._report(f"PostgreSQL cannot be watched over: {error}")
             pause = min(pause * 2, 30.0)
+
+    def _is_deserted(self) -> bool:
+        # Whoever deletes a data directory does not want to find a new server in it.
+        users_lock = self._users_lock
+        return users_lock is None or not still_names(self._layout.users_lock, users_lock)
 
     def _wait_until_stopped(self) -> None:
         deadline = time.monotonic() + _CLOSE_SECONDS

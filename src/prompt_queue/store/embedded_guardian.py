@@ -164,13 +164,19 @@ class Guardian:
             time.sleep(0.05)
 
     def _check_still_needed(self) -> None:
-        if self._asked_to_end or not still_names(self._layout.guardian_lock, self._guardian_lock):
+        if self._asked_to_end or self._is_deserted():
             raise NoLongerNeededError
         if try_lock(self._users_lock, fcntl.LOCK_EX):
             raise NoLongerNeededError
 
+    def _is_deserted(self) -> bool:
+        return not (
+            still_names(self._layout.guardian_lock, self._guardian_lock)
+            and still_names(self._layout.users_lock, self._users_lock)
+        )
+
     def _stop_server(self) -> None:
-        gone = not still_names(self._layout.guardian_lock, self._guardian_lock)
+        gone = self._is_deserted()
         with contextlib.suppress(OSError):
             self._tell(Phase.STOPPING)
         if self._server is not None:

@@ -18,6 +18,7 @@ from prompt_queue.guards.egress import guarded_session, provider_session
 from prompt_queue.guards.signing import LinkSigner
 from prompt_queue.guards.urls import trusted_authorities
 from prompt_queue.jobs.backoff import RetryPolicy
+from prompt_queue.jobs.tick import TickReport
 from prompt_queue.settings import Settings
 from prompt_queue.storage.keyfile import read_or_make_key
 from prompt_queue.storage.local import LocalPictures
@@ -36,21 +37,6 @@ from prompt_queue.worker.stations import GenerationStation
 LINK_KEY = "link.key"
 PICTURES = "pictures"
 PICTURE_SECONDS = 30.0
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class TickReport:
-    """What one bounded pass did; `more_work` when claimable jobs are left."""
-
-    claimed: int
-    completed: int
-    retried: int
-    postponed: int
-    failed: int
-    released: int
-    rescued: int
-    duration_ms: int
-    more_work: bool
 
 
 class CannotWork(Exception):

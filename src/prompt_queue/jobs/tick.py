@@ -1,0 +1,18 @@
+"""What one bounded processing pass did."""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TickReport:
+    """Counts of jobs; `more_work` when jobs are left that wait."""
+
+    claimed: int
+    completed: int
+    retried: int
+    postponed: int
+    failed: int
+    released: int
+    rescued: int
+    duration_ms: int
+    more_work: bool
