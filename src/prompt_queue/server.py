@@ -110,12 +110,21 @@ def _routes_at(path: str) -> list[APIRoute]:
 
 
 def _complete_openapi(app: FastAPI) -> None:
-    """Adds the schema of problems, which all routes refer to."""
+    """Adds the schema of problems, and takes out the framework's own, which is never sent."""
     describe = app.openapi
 
     def openapi() -> dict[str, Any]:
         schema = describe()
-        schema.setdefault("components", {}).setdefault("schemas", {})["Problem"] = PROBLEM_SCHEMA
+        schemas = schema.setdefault("components", {}).setdefault("schemas", {})
+        schemas["Problem"] = PROBLEM_SCHEMA
+        for name in ("HTTPValidationError", "ValidationError"):
+            schemas.pop(name, None)
+        for methods in schema["paths"].values():
+            for operation in methods.values():
+                refused = operation["responses"].get("422", {}).get("content", {})
+                refused.pop("application/json", None)
+                if not refused:
+                    operation["responses"].pop("422", None)
         return schema
 
     app.openapi = openapi  # type: ignore[method-assign]

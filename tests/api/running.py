@@ -71,7 +71,7 @@ class Api:
 
 
 @asynccontextmanager
-async def running(database_url: str, folder: Path, **overrides: Any) -> AsyncIterator[Api]:
+async def running(database_url: str, folder: Path, /, **overrides: Any) -> AsyncIterator[Api]:
     """The whole application behind a real socket, stopped at the end."""
     with listen("127.0.0.1", 0) as listener:
         values = {"database_url": database_url, "data_dir": folder} | overrides

@@ -182,6 +182,10 @@ def test_a_problem_is_told_once() -> None:
     """The general sentence is left out where it only repeats the first place."""
     error = problem_error(422, {"detail": "a", "errors": [{"pointer": "#/x", "detail": "a"}]})
     assert (str(error), error.code) == ("#/x: a", ExitCode.USAGE)
+    places = {"detail": "refUrls 0: a", "errors": [{"pointer": "#/refUrls/0", "detail": "a"}]}
+    assert str(problem_error(422, places)) == "#/refUrls/0: a"
+    both = {"detail": "Several things are wrong.", "errors": [{"header": "X", "detail": "a"}]}
+    assert str(problem_error(422, both)) == "Several things are wrong.\nX: a"
     assert str(problem_error(409, {"detail": "b"})) == "b"
     assert problem_error(503, {"detail": "away"}).code is ExitCode.UNREACHABLE
 

@@ -155,7 +155,7 @@ async def health(parts: PartsOf) -> Response:
 
 
 async def _health(parts: Parts) -> Health:
-    stats = await parts.estimates.recent()
+    stats = await parts.estimates.stats()
     facts = await parts.worker_store.facts()
     reasons = health_complaints(stats)
     finished = stats.failed_last_hour + stats.completed_last_hour

@@ -116,8 +116,9 @@ def problem_error(status: int, problem: JsonObject) -> CommandFailed:
     """A problem document as sentences, each with the place in the request that it is about."""
     places = [error for error in problem.get("errors", []) if isinstance(error, dict)]
     lines = []
-    if problem["detail"] not in [error.get("detail") for error in places]:
-        lines.append(str(problem["detail"]))
+    general = str(problem["detail"])
+    if not any(general.endswith(str(error.get("detail"))) for error in places):
+        lines.append(general)
     for error in places:
         where = error.get("pointer") or error.get("header") or error.get("parameter") or "request"
         lines.append(f"{where}: {error.get('detail', '')}")

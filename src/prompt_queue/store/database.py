@@ -126,7 +126,7 @@ class Database:
         """Run a named statement by itself; all statements that this is used for may be repeated."""
 
         async def run() -> list[asyncpg.Record]:
-            async with self._pool.acquire(timeout=CONNECT_SECONDS) as connection:
+            async with self._connection() as connection:
                 found: list[asyncpg.Record] = await connection.fetch(queries()[query], *arguments)
                 return found
 
@@ -145,7 +145,7 @@ class Database:
         """
         try:
             async with (
-                self._pool.acquire(timeout=CONNECT_SECONDS) as connection,
+                self._connection() as connection,
                 connection.transaction(),
             ):
                 yield Transaction(connection)
@@ -153,6 +153,18 @@ class Database:
             raise _translated(error) from error
         except (OSError, TimeoutError, asyncpg.InterfaceError) as error:
             raise DatabaseUnavailable(f"PostgreSQL went away ({type(error).__name__})") from error
+
+    @asynccontextmanager
+    async def _connection(self) -> AsyncIterator[asyncpg.Connection]:
+        connection = await self._pool.acquire(timeout=CONNECT_SECONDS)
+        try:
+            yield connection
+        except (asyncio.CancelledError, TimeoutError):
+            # Its statement may still run; asking a frozen server to cancel it could take for ever.
+            connection.terminate()
+            raise
+        finally:
+            await self._pool.release(connection)
 
     async def _with_patience(self, run: Callable[[], Awaitable[_T]], tries: int = 4) -> _T:
         for attempt in range(1, tries + 1):
