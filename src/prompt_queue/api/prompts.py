@@ -4,7 +4,7 @@ import hashlib
 from typing import Annotated, Any
 from uuid import UUID
 
-from fastapi import APIRouter, Header, Path, Query, Request, Response
+from fastapi import APIRouter, Header, Query, Request, Response
 
 from prompt_queue.api.auth import Caller, CallerOf, PartsOf
 from prompt_queue.api.bodies import documented_body, json_body
@@ -16,6 +16,7 @@ from prompt_queue.api.conditional import (
     wait_parameter,
 )
 from prompt_queue.api.estimates import poll_after, wait_seconds
+from prompt_queue.api.job_ids import JobId, job_id_of, no_such_job
 from prompt_queue.api.parts import Parts
 from prompt_queue.api.problems import Problem, documented, schema_does_not_fit
 from prompt_queue.api.schemas import (
@@ -26,7 +27,6 @@ from prompt_queue.api.schemas import (
     QueueStatsView,
     Receipt,
     Timeline,
-    parse_uuid,
 )
 from prompt_queue.api.urls import check_pictures
 from prompt_queue.api.views import acceptance_headers, accepted, answer, job_view
@@ -43,10 +43,6 @@ from prompt_queue.store.intake import (
 from prompt_queue.store.prompt_store import Place
 
 router = APIRouter(tags=["prompts"])
-JobId = Annotated[
-    str,
-    Path(alias="promptJobId", description="Id of the job.", json_schema_extra={"format": "uuid"}),
-]
 _BODY = ("malformed_json", "body_too_large", "unsupported_media_type", "body_timeout")
 _ALWAYS = ("database_unavailable", "schema_behind", "misdirected_host")
 _WRITE = (*_ALWAYS, "cross_origin")
@@ -230,20 +226,6 @@ async def read_timeline(job_id: JobId, parts: PartsOf, caller: CallerOf) -> Resp
         "calls": await parts.prompt_store.calls(job.id),
     }
     return answer(Timeline.model_validate(timeline))
-
-
-def job_id_of(text: str) -> UUID:
-    """The id in a path. Raises Problem."""
-    found = parse_uuid(text)
-    if found is None:
-        detail = "The id of a job is a UUID with hyphens, as the answer to the POST gave it."
-        raise Problem("invalid_id", detail, errors=[{"parameter": "promptJobId", "detail": detail}])
-    return found
-
-
-def no_such_job(job_id: UUID) -> Problem:
-    """The same words for a job that never was and for somebody else's."""
-    return Problem("job_not_found", f"There is no job {job_id} that you may see.")
 
 
 async def _own_job(parts: Parts, caller: Caller, text: str) -> PromptJob:
