@@ -32,6 +32,7 @@ class CommandFailed(Exception):
 KNOWN_ERRORS: Final[Mapping[str, ExitCode]] = {
     "prompt_queue.settings:SettingsError": ExitCode.USAGE,
     "prompt_queue.worker.run:CannotWork": ExitCode.USAGE,
+    "prompt_queue.asgi:CannotServe": ExitCode.UNREACHABLE,
     "prompt_queue.cli.up:CannotStart": ExitCode.UNREACHABLE,
     "prompt_queue.store.embedded:EmbeddedPostgresError": ExitCode.UNREACHABLE,
     "prompt_queue.store.database:DatabaseUnavailable": ExitCode.UNREACHABLE,
