@@ -3,6 +3,7 @@
 import asyncio
 import json
 import signal
+import tempfile
 from pathlib import Path
 
 from prompt_queue.store.database import connect
@@ -49,14 +50,15 @@ async def test_an_edited_migration_is_refused_in_one_line(shell: Shell, database
     assert "was edited after it was applied" in line
 
 
-async def test_the_embedded_database_is_used_without_a_url(
-    bare_shell: Shell, tmp_path: Path
-) -> None:
+async def test_the_embedded_database_is_used_without_a_url(bare_shell: Shell) -> None:
     """Without DATABASE_URL the commands start PostgreSQL in the data directory, and stop it."""
-    where = f"--data-dir={tmp_path / 'data'}"
-    assert (await bare_shell.run("migrate", where, "--json")).json["applied"] == FILES
-    assert (await bare_shell.run("stats", where, "--json")).json["totalQueued"] == 0
-    assert not (tmp_path / "data" / "postgres" / "postmaster.pid").exists()
+    # Not below pytest's own folder, which the account that runs PostgreSQL for root cannot enter.
+    with tempfile.TemporaryDirectory(prefix="pq-cli-") as folder:
+        where = f"--data-dir={folder}"
+        assert (await bare_shell.run("migrate", where, "--json")).json["applied"] == FILES
+        assert (await bare_shell.run("stats", where, "--json")).json["totalQueued"] == 0
+        assert (Path(folder) / "postgres" / "PG_VERSION").exists()
+        assert not (Path(folder) / "postgres" / "postmaster.pid").exists()
 
 
 async def test_simulate_says_how_to_point_at_it(bare_shell: Shell) -> None:
