@@ -1,5 +1,6 @@
 """The whole product as a user starts it: `prompt-queue up` in processes of its own."""
 
+import contextlib
 import json
 import os
 import shutil
@@ -106,6 +107,23 @@ class Stack:
                 continue
         found.pop(os.getpid(), None)
         return list(found.values())
+
+    def commands(self) -> list[list[str]]:
+        """The command lines of what runs; a process may end while it is looked at."""
+        found = []
+        for process in self.processes():
+            with contextlib.suppress(psutil.Error):
+                found.append(process.cmdline())
+        return found
+
+    def running(self, verb: str) -> list[psutil.Process]:
+        """The processes of one of our own commands, such as `work`."""
+        found = []
+        for process in self.processes():
+            with contextlib.suppress(psutil.Error):
+                if process.cmdline()[-1:] == [verb]:
+                    found.append(process)
+        return found
 
     def kill_everything(self) -> int:
         """kill -9 of every process; returns how many there were."""

@@ -112,7 +112,7 @@ def test_error_recovery(
     stack = make_stack(lease_seconds=2)
     job_id = stack.enqueue(picture_server.add("t.png", plain("teal")))
     wait_for(xai_stand_in.calls, 10, "the provider was asked")
-    (worker,) = [p for p in stack.processes() if p.cmdline()[-1:] == ["work"]]
+    (worker,) = stack.running("work")
     worker.kill()
     xai_stand_in.settings(latency_seconds=0)
     job = stack.final(job_id)

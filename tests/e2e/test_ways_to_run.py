@@ -78,7 +78,7 @@ def test_a_database_of_ones_own_is_used_and_not_seeded(
 ) -> None:
     """With DATABASE_URL no PostgreSQL is started and no demo row appears, unless asked for."""
     stack = make_stack()
-    assert "postgres" not in {process.name() for process in stack.processes()}
+    assert not any("postgres" in command[0] for command in stack.commands() if command)
     body = {"rowId": str(DEMO_ROW_ID), "targetUrl": picture_server.add("t.png", plain("teal"))}
     answer = stack.request("POST", "/api/prompt/queue", body)
     assert (answer.status, answer.body["code"]) == (404, "row_not_found")
@@ -91,8 +91,9 @@ def test_a_database_of_ones_own_is_used_and_not_seeded(
 @pytest.fixture
 def second() -> Iterator[Stack]:
     stack = Stack()
+    stack.data_dir.rmdir()
     yield stack
-    stack.close()
+    stack.down()
 
 
 def test_two_ups_on_one_directory_share_the_database(
@@ -103,10 +104,9 @@ def test_two_ups_on_one_directory_share_the_database(
     job_id = first.enqueue(picture_server.add("t.png", plain("teal")))
     first.final(job_id)
     second.environment |= first.environment
-    second.data_dir.rmdir()
     second.data_dir = first.data_dir
     second.up()
-    postmasters = [p for p in first.processes() if "-D" in p.cmdline() and "postgres" in p.name()]
+    postmasters = [c for c in first.commands() if "-D" in c and c[0].endswith("/postgres")]
     assert len(postmasters) == 1
     assert first.down() == 0
     assert second.job(job_id)["status"] == "completed"
