@@ -57,6 +57,7 @@ class Stack:
 
     environment: dict[str, str] = field(default_factory=dict)
     workers: int = 1
+    launcher: tuple[str, ...] = ()
     port: int = field(default_factory=free_port)
     data_dir: Path = field(default_factory=lambda: Path(tempfile.mkdtemp(prefix="pq-e2e-")))
     _process: subprocess.Popen[bytes] | None = None
@@ -71,8 +72,9 @@ class Stack:
 
     def up(self) -> "Stack":
         """Start, and return when /api/health/ready answers 200."""
-        command = [sys.executable, "-m", "prompt_queue", "up", f"--port={self.port}",
-                   f"--data-dir={self.data_dir}", f"--workers={self.workers}"]  # fmt: skip
+        options = [f"--port={self.port}", f"--data-dir={self.data_dir}"]
+        command = [*self.launcher, sys.executable, "-m", "prompt_queue", "up", *options,
+                   f"--workers={self.workers}"]  # fmt: skip
         clean = {k: v for k, v in os.environ.items() if not k.startswith("PROMPT_QUEUE_")}
         with (self.data_dir / "up.log").open("ab") as log:
             self._process = subprocess.Popen(

@@ -1,12 +1,15 @@
 """What was acknowledged survives, whatever is killed, and nothing is left behind."""
 
 import signal
+import sys
 import time
 
 from prompt_queue.testing import PictureServer, StandIn
 from tests.e2e.conftest import StackFactory
 from tests.e2e.stack import Stack, wait_for
 from tests.photographs import plain
+
+LIKE_MAKE = (sys.executable, "-c", "import subprocess, sys; subprocess.run(sys.argv[1:])")
 
 
 async def test_two_hundred_jobs_are_claimed_in_order_and_paid_once(
@@ -72,6 +75,17 @@ def test_killing_the_supervisor_leaves_nothing_behind(make_stack: StackFactory) 
     wait_for(lambda: not stack.processes(), 15, "everything has ended")
     stack.up()
     assert stack.get("/api/health/live").status == 200
+
+
+def test_killing_make_ends_what_make_up_started() -> None:
+    """`up` under make goes when make is killed with -9, and takes everything along."""
+    stack = Stack({"MAKELEVEL": "1"}, launcher=LIKE_MAKE)
+    try:
+        stack.up()
+        stack.kill_up()
+        wait_for(lambda: not stack.processes(), 15, "everything has ended")
+    finally:
+        stack.close()
 
 
 def test_the_next_up_does_not_wait_for_orphans(make_stack: StackFactory) -> None:

@@ -60,6 +60,7 @@ def up(
 
 async def _run(settings: Settings, dsn: str) -> None:
     stopping = _stop_on_signals()
+    make = asyncio.create_task(_end_with_make()) if "MAKELEVEL" in os.environ else None
     await _prepare_database(settings, dsn)
     await _wait_for_port(settings)
     environment = _environment(settings)
@@ -87,6 +88,16 @@ async def _run(settings: Settings, dsn: str) -> None:
         await stopping.wait()
     finally:
         await _stop(children, settings)
+        if make is not None:
+            make.cancel()
+
+
+async def _end_with_make() -> None:
+    """kill -9 of `make up` leaves this process to another parent; nobody would stop it any more."""
+    parent = os.getppid()
+    while os.getppid() == parent:  # noqa: ASYNC110 - the kernel offers nothing to wait for
+        await asyncio.sleep(0.5)
+    os._exit(1)
 
 
 async def _stop(children: list[Child], settings: Settings) -> None:
