@@ -14,12 +14,10 @@ from prompt_queue.jobs.errors import redact
 class Event(StrEnum):
     """Everything that is ever logged."""
 
-    JOB_CLAIMED = "job.claimed"
     JOB_SETTLED = "job.settled"
     JOB_OUTCOME_REFUSED = "job.outcome_refused"
     JOB_LEASE_LOST = "job.lease_lost"
     JOB_CRASHED = "job.crashed"
-    PROVIDER_FAILED = "provider.failed"
     LEASES_FREED = "leases.freed"
     HEARTBEAT_MISSED = "heartbeat.missed"
     DATABASE_AWAY = "database.away"
@@ -31,7 +29,6 @@ class Event(StrEnum):
     SERVER_ERROR = "server.error"
     PROCESS_STARTED = "process.started"
     PROCESS_ENDED = "process.ended"
-    STAND_IN_USED = "stand_in.used"
 
 
 def _redact_values(

@@ -33,7 +33,7 @@ def test_a_text_for_one_machine_is_found(line: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "line", ["https://example.com/work/of/art.jpg", "src/home/page.py", "~/.local/share/x"]
+    "line", ["https://example.com/pieces/of/art.jpg", "src/home/page.py", "~/.local/share/x"]
 )
 def test_ordinary_texts_pass(line: str) -> None:
     """Addresses and relative paths are no breach."""
