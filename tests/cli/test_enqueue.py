@@ -121,8 +121,9 @@ async def test_the_servers_complaints_name_the_place(
     private = picture_server.add("x.jpg", photograph("coffee"))
     ran = await shell.run("enqueue", "photo.jpg", "--ref", private)
     assert (ran.code, ran.out) == (2, "")
-    (line,) = error_lines(ran)
-    assert line.startswith("error: #/refUrls/0: ")
+    errors = [line for line in error_lines(ran) if line.startswith("error: ")]
+    assert len(errors) == 1, ran.err
+    assert errors[0].startswith("error: #/refUrls/0: ")
 
 
 async def test_a_file_that_is_no_picture_is_refused(shell: Shell) -> None:
