@@ -1,9 +1,10 @@
 """The database's clock, asked at most once a minute."""
 
-import asyncio
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable, Coroutine
+from typing import Any
 
+from prompt_queue.api.deadline import within
 from prompt_queue.store.database import DatabaseUnavailable
 
 _TRUSTED_SECONDS = 60.0
@@ -13,7 +14,7 @@ _PATIENCE_SECONDS = 1.0
 class DatabaseClock:
     """Unix seconds as the database has them; between two looks the machine counts on."""
 
-    def __init__(self, read: Callable[[], Awaitable[float]]) -> None:
+    def __init__(self, read: Callable[[], Coroutine[Any, Any, float]]) -> None:
         self._read = read
         self._offset: float | None = None
         self._read_at = 0.0
@@ -28,8 +29,7 @@ class DatabaseClock:
 
     async def _look(self) -> None:
         try:
-            async with asyncio.timeout(_PATIENCE_SECONDS):
-                seconds = await self._read()
+            seconds = await within(_PATIENCE_SECONDS, self._read())
         except (DatabaseUnavailable, TimeoutError):
             return
         self._read_at = time.monotonic()

@@ -1,10 +1,9 @@
 """The operator's routes: the processing pass, initialisation, health."""
 
-import asyncio
-
 from fastapi import APIRouter, Depends, Response
 
 from prompt_queue.api.auth import PartsOf, require_cron_secret, require_operator
+from prompt_queue.api.deadline import within
 from prompt_queue.api.operator_schemas import (
     DatabaseHealth,
     Health,
@@ -125,8 +124,7 @@ async def live() -> Response:
 async def ready(parts: PartsOf) -> Response:
     """200 when the database answers within a second and has the schema of this version."""
     try:
-        async with asyncio.timeout(_READY_SECONDS):
-            missing = await parts.pending_migrations()
+        missing = await within(_READY_SECONDS, parts.pending_migrations())
     except (DatabaseUnavailable, TimeoutError):
         raise database_away() from None
     except MigrationError as error:
@@ -148,8 +146,7 @@ async def ready(parts: PartsOf) -> Response:
 async def health(parts: PartsOf) -> Response:
     """Depth, age, rates, workers and the database, for a dashboard or an alert."""
     try:
-        async with asyncio.timeout(_HEALTH_SECONDS):
-            return answer(await _health(parts))
+        return answer(await within(_HEALTH_SECONDS, _health(parts)))
     except TimeoutError:
         raise database_away() from None
 

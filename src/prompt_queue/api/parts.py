@@ -1,7 +1,8 @@
 """What the HTTP application is made of; `asgi` fills it in."""
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from dataclasses import dataclass
+from typing import Any
 from uuid import UUID
 
 from fastapi import Request
@@ -47,7 +48,7 @@ class Parts:
     read_sample: Callable[[str], bytes]
     tick: Callable[[float], Awaitable[TickReport]] | None
     initialise: Callable[[], Awaitable[InitReport]]
-    pending_migrations: Callable[[], Awaitable[Sequence[str]]]
+    pending_migrations: Callable[[], Coroutine[Any, Any, Sequence[str]]]
     clock: DatabaseClock
     estimates: Estimates
     watch: JobWatch
