@@ -65,6 +65,8 @@ PROCESSES = {
     "PROMPT_QUEUE_POSTGRES_USER": "When started by root: the unprivileged account that the "
     "embedded PostgreSQL runs under. Default: the owner of the cluster that is there, else "
     "`postgres`, `_postgres` or `nobody`.",
+    "PROMPT_QUEUE_FAILPOINTS": "For fault injection, never in production: where the process dies, "
+    "freezes or stalls (`prompt_queue/failpoints.py`).",
     "PROMPT_QUEUE_LIFELINE_FD": "Set by `up` for the processes that it starts, so that they end "
     "with it. Not to be set by hand.",
 }

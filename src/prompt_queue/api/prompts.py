@@ -30,6 +30,7 @@ from prompt_queue.api.schemas import (
 )
 from prompt_queue.api.urls import check_pictures
 from prompt_queue.api.views import acceptance_headers, accepted, answer, job_view
+from prompt_queue.failpoints import reached
 from prompt_queue.jobs.job import PromptJob, Status
 from prompt_queue.store.database import DatabaseRefused
 from prompt_queue.store.intake import (
@@ -279,6 +280,7 @@ async def _put_in(
         ) from None
     except JobRefused as error:
         raise _refused(error) from error
+    reached("enqueue.committed")
     return queued, Accepted.model_validate(queued.response)
 
 

@@ -9,6 +9,7 @@ from typing import Any
 
 import aiohttp
 
+from prompt_queue.failpoints import reached, under_way
 from prompt_queue.generation.answer import CallFailed, GrokAnswer, read_answer
 from prompt_queue.generation.classify import classify, read_error
 from prompt_queue.generation.messages import Message
@@ -62,13 +63,13 @@ class GrokClient:
         body = await asyncio.to_thread(self._encode, model, messages)
         status: int | None = None
         try:
-            async with (
-                asyncio.timeout(self._seconds),
-                self._post(body, conversation_id) as response,
-            ):
-                status = response.status
-                reply = await _read_reply(response)
-                headers = dict(response.headers)
+            async with asyncio.timeout(self._seconds):
+                opening = self._open(body, conversation_id)
+                async with await under_way("request.sent", opening, pause=0.05) as response:
+                    status = response.status
+                    reply = await _read_reply(response)
+                    headers = dict(response.headers)
+            reached("reply.read")
         except (OriginRefused, aiohttp.InvalidURL) as error:
             logger.error("the address of grok cannot be called: %s", type(error).__name__)
             raise CallFailed(Misconfigured(), answered=True) from error
@@ -97,15 +98,13 @@ class GrokClient:
             payload["reasoning_effort"] = effort
         return json.dumps(payload).encode("ascii")
 
-    def _post(
-        self, body: bytes, conversation_id: str | None
-    ) -> aiohttp.client._RequestContextManager:
+    async def _open(self, body: bytes, conversation_id: str | None) -> aiohttp.ClientResponse:
         headers = {"Authorization": self._authorization, "Content-Type": "application/json"}
         if conversation_id:
             headers["x-grok-conv-id"] = conversation_id
         # A timeout while connecting must be told from one after sending.
         connect = min(_CONNECT_SECONDS, self._seconds / 2)
-        return self._session.post(
+        return await self._session.post(
             self._url,
             data=io.BytesIO(body),  # sent in pieces: large pictures must not hold up the loop
             headers=headers,
@@ -133,6 +132,7 @@ async def _read_reply(response: aiohttp.ClientResponse) -> bytes | None:
     received = bytearray()
     async for chunk in response.content.iter_chunked(_CHUNK):
         received += chunk
+        reached("reply.begun")
         if len(received) > MOST_REPLY_BYTES:
             return None
     return bytes(received)

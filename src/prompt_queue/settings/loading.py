@@ -15,7 +15,9 @@ class SettingsError(Exception):
 
 
 # Read by single modules at the edge of a process, not part of the tree.
-PROCESS_VARIABLES = frozenset({PREFIX + "LIFELINE_FD", PREFIX + "POSTGRES_USER"})
+PROCESS_VARIABLES = frozenset(
+    {PREFIX + "FAILPOINTS", PREFIX + "LIFELINE_FD", PREFIX + "POSTGRES_USER"}
+)
 
 
 def variable_name(field: str) -> str:

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import asyncpg
 
+from prompt_queue.failpoints import reached
 from prompt_queue.store.database import DatabaseRefused, connect
 
 # One lock for everybody who migrates this database; the number is the package's name in ASCII.
@@ -140,6 +141,7 @@ async def _apply(connection: asyncpg.Connection, migration: Migration) -> bool:
             if migration.version in await _recorded(connection):
                 return False
             await connection.execute(migration.sql, timeout=_MIGRATION_SECONDS)
+            reached("migration.inside")
             await connection.execute(
                 "insert into public.prompt_queue_migrations (version, name, checksum) "
                 "values ($1, $2, $3)",

@@ -6,6 +6,7 @@ import socket
 import threading
 from uuid import UUID
 
+from prompt_queue.failpoints import under_way
 from prompt_queue.store.database import Database, DatabaseRefused, DatabaseUnavailable
 from prompt_queue.store.prompt_store import PromptStore
 from prompt_queue.store.worker_store import WorkerStore
@@ -67,7 +68,9 @@ class Heartbeat:
     async def _renew(self, database: Database, tokens: dict[UUID, UUID]) -> None:
         if not tokens:
             return
-        held = await PromptStore(database).heartbeat(tokens, self._lease_seconds)
+        held = await under_way(
+            "heartbeat.sent", PromptStore(database).heartbeat(tokens, self._lease_seconds)
+        )
         for job_id in tokens.keys() - held:
             self._leases.lost(job_id, tokens[job_id])
 

@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Callable
 
+from prompt_queue.failpoints import under_way
 from prompt_queue.store.database import DatabaseRefused, DatabaseUnavailable
 from prompt_queue.store.worker_store import WorkerStore
 from prompt_queue.telemetry import Event, log
@@ -36,7 +37,7 @@ class Janitor:
 
     async def clean(self) -> int:
         """One round; returns how many leases were freed."""
-        freed = await self._store.free_expired_leases()
+        freed = await under_way("reap.sent", self._store.free_expired_leases())
         woken = await self._store.wake_due()
         if freed:
             log(Event.LEASES_FREED, level="warning", count=freed)

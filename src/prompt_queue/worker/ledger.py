@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from uuid import UUID
 
+from prompt_queue.failpoints import reached
 from prompt_queue.jobs.errors import LeaseLost, OutcomeUnknown
 from prompt_queue.jobs.ids import new_id
 from prompt_queue.jobs.job import Claim
@@ -27,6 +28,7 @@ class StoreLedger:
         Waits while the database is away. Raises LeaseLost, OutcomeUnknown.
         """
         call_id = new_id()
+        reached("intent.before")
         verdict = await self._intents.submit(
             {
                 "call_id": str(call_id),
@@ -40,6 +42,7 @@ class StoreLedger:
             raise LeaseLost
         if verdict == "outcome_unknown":
             raise OutcomeUnknown
+        reached("intent.committed")
         return call_id
 
     async def record(self, end: CallEnd) -> None:

@@ -11,6 +11,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from prompt_queue.failpoints import reached
 from prompt_queue.generation.generator import Generator
 from prompt_queue.generation.grok import GrokClient
 from prompt_queue.generation.pictures import PictureSource
@@ -182,6 +183,7 @@ def build_tick(
         begun = time.monotonic()
         async with crew(settings, database) as parts:
             rescued = await parts.janitor.clean()
+            reached("cron.claimed")
             parts.heartbeat.start()
             try:
                 await parts.loop.run_until_empty(budget_seconds)

@@ -5,6 +5,7 @@ import random
 from collections.abc import Sequence
 from typing import Protocol
 
+from prompt_queue.failpoints import reached, under_way
 from prompt_queue.generation.generator import Generator, Ledger
 from prompt_queue.jobs.backoff import RetryPolicy
 from prompt_queue.jobs.errors import LeaseLost, OurBug, PromptFailure, Unanswered
@@ -55,7 +56,12 @@ class GenerationStation:
 
     async def claim(self, limit: int) -> list[Claim]:
         """Take up to `limit` prompt jobs."""
-        return await self._store.claim(limit, self._worker, self._lease_seconds)
+        claims = await under_way(
+            "claim.sent", self._store.claim(limit, self._worker, self._lease_seconds)
+        )
+        if claims:
+            reached("claim.committed")
+        return claims
 
     async def handle(self, claim: Claim) -> Outcome:
         """Ask Grok and decide; whatever goes wrong becomes an outcome, except a lost lease."""
@@ -79,6 +85,7 @@ class GenerationStation:
         return await self._settles.submit(outcome_as_json(claim, outcome))
 
     async def _write_outcomes(self, outcomes: Sequence[JsonObject]) -> Sequence[Settled]:
-        answers = await patiently(lambda: self._store.settle(outcomes))
+        answers = await patiently(lambda: under_way("settle.sent", self._store.settle(outcomes)))
+        reached("settle.committed")
         settled = {str(answer.job_id): answer for answer in answers}
         return [settled[outcome["job_id"]] for outcome in outcomes]
