@@ -1,0 +1,1 @@
+"""The fault laboratory: a queue that loses nothing and pays once, put to the test."""

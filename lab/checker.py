@@ -1,0 +1,142 @@
+"""From the logs to the findings, by computation alone."""
+
+from collections import Counter, defaultdict
+from dataclasses import dataclass, field, fields
+
+from lab.logs import FINAL, Logs
+
+
+@dataclass(slots=True)
+class Findings:
+    """What was violated, a sentence each, and how long recovery took."""
+
+    lost: list[str] = field(default_factory=list)
+    duplicated: list[str] = field(default_factory=list)
+    stale: list[str] = field(default_factory=list)
+    final_changed: list[str] = field(default_factory=list)
+    paid: list[str] = field(default_factory=list)
+    attempts: list[str] = field(default_factory=list)
+    recoveries: list[float] = field(default_factory=list)
+
+    @property
+    def violations(self) -> list[str]:
+        """Every sentence, with its kind in front."""
+        return [
+            f"{kind.name}: {sentence}"
+            for kind in fields(self)
+            if kind.name != "recoveries"
+            for sentence in getattr(self, kind.name)
+        ]
+
+
+def check(logs: Logs) -> Findings:
+    """Compare the three logs with what the queue promises."""
+    return Findings(
+        lost=_lost(logs),
+        duplicated=_duplicated(logs),
+        stale=_stale(logs),
+        final_changed=_final_changed(logs),
+        paid=_paid(logs),
+        attempts=_attempts(logs),
+        recoveries=_recoveries(logs),
+    )
+
+
+def _lost(logs: Logs) -> list[str]:
+    found = [
+        f"{request.job_id} was acknowledged and is not in the table"
+        for request in logs.requests
+        if request.outcome == "ok" and request.job_id and request.job_id not in logs.jobs
+    ]
+    return found + [
+        f"{job.job_id} is still {job.status}"
+        for job in logs.jobs.values()
+        if job.status not in FINAL
+    ]
+
+
+def _duplicated(logs: Logs) -> list[str]:
+    completions = Counter(
+        row.job_id
+        for row in logs.rows
+        if row.new_status == "completed" and row.old_status != "completed"
+    )
+    answers: dict[str, set[str]] = defaultdict(set)
+    for request in logs.requests:
+        if request.outcome == "ok" and request.job_id:
+            answers[request.key].add(request.job_id)
+    return [f"{job} completed {times} times" for job, times in completions.items() if times > 1] + [
+        f"the key {key} was given {len(ids)} jobs" for key, ids in answers.items() if len(ids) > 1
+    ]
+
+
+def _stale(logs: Logs) -> list[str]:
+    held = {(lease.xid, lease.job_id): lease.old_token for lease in logs.leases}
+    changed = {(row.xid, row.job_id): row for row in logs.rows}
+    found = []
+    for settle in logs.settles:
+        place = (settle.xid, settle.job_id)
+        row = changed.get(place)
+        if row is None:
+            continue
+        if place not in held or row.old_status in FINAL:
+            found.append(f"{settle.job_id} was {row.old_status} when {settle.outcome} was written")
+        elif held[place] != settle.token and settle.outcome != "completed":
+            found.append(f"{settle.job_id} took {settle.outcome} from a worker without its lease")
+    return found
+
+
+def _final_changed(logs: Logs) -> list[str]:
+    return [
+        f"{row.job_id} was {row.old_status} and became {row.new_status}"
+        for row in logs.rows
+        if row.old_status in FINAL
+        and (row.new_status, row.new_prompt) != (row.old_status, row.old_prompt)
+    ]
+
+
+def _paid(logs: Logs) -> list[str]:
+    reached = Counter(logs.calls)
+    found = []
+    for job in logs.jobs.values():
+        bound = 1 + job.max_retries
+        for what, count in (
+            ("calls reached the provider", reached[job.nonce] if job.nonce else 0),
+            ("calls are unanswered in the cost book", logs.unanswered.get(job.job_id, 0)),
+        ):
+            if count > bound:
+                found.append(f"{job.job_id}: {count} {what}, {bound} are allowed")
+    return found
+
+
+def _attempts(logs: Logs) -> list[str]:
+    return [
+        f"{job.job_id} was retried {job.retry_count} times, {job.max_retries} are allowed"
+        for job in logs.jobs.values()
+        if job.retry_count > job.max_retries
+    ]
+
+
+def _recoveries(logs: Logs) -> list[float]:
+    """From each harm to the next claim of every job that the worker then held."""
+    by_job = defaultdict(list)
+    for lease in logs.leases:
+        by_job[lease.job_id].append(lease)
+    settled = sorted(row.at for row in logs.rows if row.new_status in FINAL)
+    found = []
+    for harm in logs.harms:
+        if harm.pid is None:
+            found += [at - harm.at for at in settled if at > harm.at][:1]
+            continue
+        for changes in by_job.values():
+            before = [change for change in changes if change.at <= harm.at]
+            if not before or before[-1].new_token is None or _pid(before[-1].worker) != harm.pid:
+                continue
+            claims = [c.at for c in changes if c.at > harm.at and c.new_token is not None]
+            found += [at - harm.at for at in claims[:1]]
+    return found
+
+
+def _pid(worker: str | None) -> int | None:
+    parts = (worker or "").rsplit("-", 2)
+    return int(parts[1]) if len(parts) == 3 and parts[1].isdigit() else None

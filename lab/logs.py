@@ -1,0 +1,83 @@
+"""What the three logs say, as plain values: the client's, the provider's and the database's."""
+
+from dataclasses import dataclass, field
+
+FINAL = frozenset({"completed", "failed", "cancelled"})
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """One line of the client's history; `outcome` is invoke, ok, fail or info (nobody knows)."""
+
+    key: str
+    outcome: str
+    job_id: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class RowChange:
+    """A job's row before and after; None where it did not exist."""
+
+    xid: int
+    job_id: str
+    old_status: str | None
+    new_status: str | None
+    old_prompt: str | None = None
+    new_prompt: str | None = None
+    at: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class LeaseChange:
+    """A lease token before and after; `gone` where the job left the queue."""
+
+    xid: int
+    job_id: str
+    old_token: str | None
+    new_token: str | None
+    gone: bool = False
+    worker: str | None = None
+    at: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Settle:
+    """An outcome that a worker proposed, with the token that it showed."""
+
+    xid: int
+    job_id: str
+    token: str | None
+    outcome: str
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """A job at the end, and the SHA-256 of its picture, by which the provider knows it."""
+
+    job_id: str
+    status: str
+    retry_count: int
+    max_retries: int
+    nonce: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Harm:
+    """When a worker was killed or frozen; `pid` None: the database itself."""
+
+    at: float
+    pid: int | None = None
+
+
+@dataclass(slots=True)
+class Logs:
+    """Everything that a campaign left behind; times are seconds of the database's clock."""
+
+    requests: list[Request] = field(default_factory=list)
+    calls: list[str] = field(default_factory=list)
+    rows: list[RowChange] = field(default_factory=list)
+    leases: list[LeaseChange] = field(default_factory=list)
+    settles: list[Settle] = field(default_factory=list)
+    unanswered: dict[str, int] = field(default_factory=dict)
+    jobs: dict[str, Job] = field(default_factory=dict)
+    harms: list[Harm] = field(default_factory=list)

@@ -1,0 +1,116 @@
+"""Every kind of violation, planted in otherwise good logs, is found; the good logs are clean."""
+
+from dataclasses import replace
+
+import pytest
+from lab.checker import check
+from lab.logs import Harm, Job, LeaseChange, Logs, Request, RowChange, Settle
+
+
+@pytest.fixture
+def logs() -> Logs:
+    """One job that lost its first worker and was completed by the second."""
+    return Logs(
+        requests=[Request("k", "invoke"), Request("k", "ok", "j"), Request("k", "info")],
+        calls=["sha", "sha"],
+        rows=[
+            RowChange(1, "j", None, "queued"),
+            RowChange(2, "j", "queued", "processing"),
+            RowChange(3, "j", "processing", "queued"),
+            RowChange(4, "j", "queued", "processing"),
+            RowChange(5, "j", "processing", "completed", None, "sky", at=14.0),
+        ],
+        leases=[
+            LeaseChange(2, "j", None, "t1", worker="h-71-aa", at=10.0),
+            LeaseChange(3, "j", "t1", None, worker="h-71-aa", at=12.0),
+            LeaseChange(4, "j", None, "t2", worker="h-72-bb", at=12.5),
+            LeaseChange(5, "j", "t2", None, gone=True, worker="h-72-bb", at=14.0),
+        ],
+        settles=[Settle(5, "j", "t2", "completed"), Settle(6, "j", "t1", "retry")],
+        unanswered={"j": 1},
+        jobs={"j": Job("j", "completed", 0, 1, "sha")},
+        harms=[Harm(11.0, 71), Harm(11.0, 99), Harm(13.0, None)],
+    )
+
+
+def test_good_logs_have_no_violation_and_tell_the_recovery_times(logs: Logs) -> None:
+    findings = check(logs)
+
+    assert findings.violations == []
+    assert findings.recoveries == [1.5, 1.0]
+
+
+def test_an_acknowledged_job_that_is_gone_is_lost(logs: Logs) -> None:
+    logs.jobs.clear()
+
+    assert check(logs).lost == ["j was acknowledged and is not in the table"]
+
+
+@pytest.mark.parametrize("status", ["queued", "processing"])
+def test_a_job_that_never_ends_is_lost(logs: Logs, status: str) -> None:
+    logs.jobs["j"] = replace(logs.jobs["j"], status=status)
+
+    assert check(logs).lost == [f"j is still {status}"]
+
+
+def test_two_completions_are_one_too_many(logs: Logs) -> None:
+    logs.rows.append(RowChange(7, "j", "processing", "completed"))
+
+    assert check(logs).duplicated == ["j completed 2 times"]
+
+
+def test_two_jobs_for_one_key_are_one_too_many(logs: Logs) -> None:
+    logs.requests.append(Request("k", "ok", "i"))
+    logs.jobs["i"] = replace(logs.jobs["j"], job_id="i", nonce=None)
+
+    assert check(logs).duplicated == ["the key k was given 2 jobs"]
+
+
+def test_a_retry_without_the_lease_is_stale(logs: Logs) -> None:
+    logs.settles[0] = Settle(5, "j", "t1", "failed")
+
+    assert check(logs).stale == ["j took failed from a worker without its lease"]
+
+
+def test_a_paid_prompt_is_welcome_without_the_lease_while_the_job_is_open(logs: Logs) -> None:
+    logs.settles[0] = Settle(5, "j", "t1", "completed")
+
+    assert check(logs).violations == []
+
+
+def test_a_write_to_a_job_outside_the_queue_is_stale(logs: Logs) -> None:
+    del logs.leases[-1]
+
+    assert check(logs).stale == ["j was processing when completed was written"]
+
+
+@pytest.mark.parametrize(
+    "row",
+    [
+        RowChange(7, "j", "completed", "queued", "sky", "sky"),
+        RowChange(7, "j", "completed", "completed", "sky", "sea"),
+        RowChange(7, "j", "completed", None, "sky", None),
+    ],
+)
+def test_a_final_row_that_changes_is_found(logs: Logs, row: RowChange) -> None:
+    logs.rows.append(row)
+
+    assert check(logs).final_changed == [f"j was completed and became {row.new_status}"]
+
+
+def test_one_call_too_many_is_found(logs: Logs) -> None:
+    logs.calls.append("sha")
+
+    assert check(logs).paid == ["j: 3 calls reached the provider, 2 are allowed"]
+
+
+def test_one_unanswered_call_too_many_is_found(logs: Logs) -> None:
+    logs.unanswered["j"] = 3
+
+    assert check(logs).paid == ["j: 3 calls are unanswered in the cost book, 2 are allowed"]
+
+
+def test_one_retry_too_many_is_found(logs: Logs) -> None:
+    logs.jobs["j"] = replace(logs.jobs["j"], retry_count=2)
+
+    assert check(logs).attempts == ["j was retried 2 times, 1 are allowed"]
