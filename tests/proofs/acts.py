@@ -1,0 +1,160 @@
+"""The queue's SQL functions as acts of one client on a connection of its own."""
+
+import json
+from dataclasses import dataclass
+from uuid import UUID, uuid4
+
+import asyncpg
+
+FINAL = ("completed", "failed", "cancelled")
+PROMPT = "Paint the wall blue."
+
+
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """What the tables say about a job."""
+
+    status: str
+    prompt: str | None
+    retry_count: int
+    state: str | None
+    token: UUID | None
+    events: tuple[str, ...]
+    unanswered: int
+
+    @property
+    def endings(self) -> int:
+        """How often the log says that the job became final."""
+        return sum(kind in FINAL for kind in self.events)
+
+
+class Acts:
+    """Calls the functions by their SQL names, with nothing of the Python store in between."""
+
+    def __init__(self, connection: asyncpg.Connection, row: UUID) -> None:
+        self.connection = connection
+        self._row = row
+
+    @classmethod
+    async def open(cls, url: str) -> "Acts":
+        """A client whose jobs belong to a row of its own."""
+        connection = await asyncpg.connect(url)
+        user, model, row = uuid4(), uuid4(), uuid4()
+        await connection.execute("insert into auth.users (id) values ($1)", user)
+        await connection.execute(
+            "insert into public.models (id, user_id) values ($1, $2)", model, user
+        )
+        await connection.execute(
+            "insert into public.model_rows (id, model_id, user_id) values ($1, $2, $3)",
+            row, model, user,
+        )  # fmt: skip
+        return cls(connection, row)
+
+    async def close(self) -> None:
+        await self.connection.close()
+
+    async def clear(self) -> None:
+        """Remove every job with all that belongs to it."""
+        await self.connection.execute(
+            "delete from public.prompt_generation_jobs; delete from public.prompt_job_queue;"
+            "delete from public.prompt_job_events; delete from public.provider_calls"
+        )
+
+    async def enqueue(self, max_retries: int = 3) -> UUID:
+        return await self.connection.fetchval(
+            "select public.enqueue_prompt_job($1, 'https://example.com/a', p_max_retries => $2)",
+            self._row, max_retries,
+        )  # fmt: skip
+
+    async def claim(self, limit: int = 1, worker: str | None = "w") -> dict[UUID, UUID]:
+        """The tokens of the claimed jobs."""
+        rows = await self.connection.fetch(
+            "select c.id, c.lease_token from public.claim_prompt_jobs($1, $2, 300) c",
+            limit, worker,
+        )  # fmt: skip
+        return {row["id"]: row["lease_token"] for row in rows}
+
+    async def heartbeat(self, job: UUID, token: UUID) -> bool:
+        held = await self.connection.fetch(
+            "select h from public.heartbeat_prompt_jobs($1, $2, 300) h", [job], [token]
+        )
+        return len(held) == 1
+
+    async def settle(
+        self, job: UUID, token: UUID, outcome: str, prompt: str = PROMPT
+    ) -> tuple[bool, str]:
+        """Whether it was applied, and the status that the answer names."""
+        values = {"job_id": str(job), "lease_token": str(token), "outcome": outcome}
+        values |= {"prompt": prompt} if outcome == "completed" else {"error": "It broke."}
+        row = await self.connection.fetchrow(
+            "select s.applied, s.status from public.settle_prompt_jobs($1::jsonb) s",
+            json.dumps([values]),
+        )
+        return row["applied"], row["status"]
+
+    async def update(self, job: UUID, status: str) -> bool:
+        """The mission's four arguments, without a token."""
+        return await self.connection.fetchval(
+            "select public.update_prompt_job_status($1, $2, $3, $4)",
+            job, status, PROMPT if status == "completed" else None, None,
+        )  # fmt: skip
+
+    async def cancel(self, job: UUID) -> str:
+        return await self.connection.fetchval(
+            "select c.outcome from public.cancel_prompt_job($1) c", job
+        )
+
+    async def retry(self, job: UUID) -> str:
+        return await self.connection.fetchval(
+            "select r.outcome from public.retry_prompt_job($1) r", job
+        )
+
+    async def reap(self) -> int:
+        return await self.connection.fetchval("select public.free_expired_prompt_leases()")
+
+    async def expire(self, job: UUID) -> None:
+        """Let the lease have run out."""
+        await self.connection.execute(
+            "update public.prompt_job_queue set lease_until = clock_timestamp() - interval '1 s' "
+            "where job_id = $1 and state = 'leased'",
+            job,
+        )
+
+    async def wake(self) -> None:
+        """Let the time of every delayed job have come."""
+        await self.connection.execute(
+            "update public.prompt_job_queue set next_attempt_at = clock_timestamp() "
+            "where state = 'delayed'"
+        )
+
+    async def begin(self, job: UUID, token: UUID, call: UUID | None = None) -> str:
+        """The ledger's verdict on a paid call."""
+        intent = {"call_id": str(call or uuid4()), "job_id": str(job)}
+        intent |= {"lease_token": str(token), "model": "grok-4.7"}
+        return await self.connection.fetchval(
+            "select b.verdict from public.begin_provider_calls($1::jsonb) b", json.dumps([intent])
+        )
+
+    async def end(self, call: UUID, answered: bool) -> int:
+        return await self.connection.fetchval(
+            "select public.end_provider_calls($1::jsonb)",
+            json.dumps([{"call_id": str(call), "answered": answered}]),
+        )
+
+    async def facts(self, job: UUID) -> Facts:
+        row = await self.connection.fetchrow(
+            """
+            select j.status, j.generated_prompt as prompt, j.retry_count, q.state,
+              q.lease_token as token,
+              array(select e.kind from public.prompt_job_events e
+                where e.job_id = j.id order by e.id) as events,
+              (select count(*) from public.provider_calls c where c.job_id = j.id
+                and c.state <> 'answered' and c.started_at > coalesce(j.retried_at, '-infinity')
+              ) as unanswered
+            from public.prompt_generation_jobs j
+            left join public.prompt_job_queue q on q.job_id = j.id
+            where j.id = $1
+            """,
+            job,
+        )
+        return Facts(**{**dict(row), "events": tuple(row["events"])})
