@@ -1,10 +1,14 @@
 """The queue's SQL functions as acts of one client on a connection of its own."""
 
+import asyncio
 import json
+from collections.abc import Awaitable
 from dataclasses import dataclass
 from uuid import UUID, uuid4
 
 import asyncpg
+
+from tests.conftest import until
 
 FINAL = ("completed", "failed", "cancelled")
 PROMPT = "Paint the wall blue."
@@ -26,6 +30,13 @@ class Facts:
     def endings(self) -> int:
         """How often the log says that the job became final."""
         return sum(kind in FINAL for kind in self.events)
+
+
+async def waits(onlooker: asyncpg.Connection, session: asyncpg.Connection) -> bool:
+    """Whether the session is behind somebody's lock."""
+    return await onlooker.fetchval(
+        "select cardinality(pg_blocking_pids($1)) > 0", session.get_server_pid()
+    )
 
 
 class Acts:
@@ -50,6 +61,20 @@ class Acts:
         )  # fmt: skip
         return cls(connection, row)
 
+    async def overtakes(
+        self, act: Awaitable[object], other: "Acts", late: Awaitable[object]
+    ) -> object:
+        """The answer to what the other starts while this act is done but not yet committed."""
+
+        async def on_its_way() -> bool:
+            return task.done() or await waits(self.connection, other.connection)
+
+        async with self.connection.transaction():
+            await act
+            task = asyncio.ensure_future(late)
+            await until(on_its_way, every=0)
+        return await task
+
     async def close(self) -> None:
         await self.connection.close()
 
@@ -57,7 +82,8 @@ class Acts:
         """Remove every job with all that belongs to it."""
         await self.connection.execute(
             "delete from public.prompt_generation_jobs; delete from public.prompt_job_queue;"
-            "delete from public.prompt_job_events; delete from public.provider_calls"
+            "delete from public.prompt_job_events; delete from public.provider_calls;"
+            "delete from public.prompt_queue_pauses"
         )
 
     async def enqueue(self, max_retries: int = 3) -> UUID:
@@ -66,11 +92,11 @@ class Acts:
             self._row, max_retries,
         )  # fmt: skip
 
-    async def claim(self, limit: int = 1, worker: str | None = "w") -> dict[UUID, UUID]:
+    async def claim(self, limit: int = 1, attempt: float | None = None) -> dict[UUID, UUID]:
         """The tokens of the claimed jobs."""
         rows = await self.connection.fetch(
-            "select c.id, c.lease_token from public.claim_prompt_jobs($1, $2, 300) c",
-            limit, worker,
+            "select c.id, c.lease_token from public.claim_prompt_jobs($1, 'w', 300, $2) c",
+            limit, attempt,
         )  # fmt: skip
         return {row["id"]: row["lease_token"] for row in rows}
 
@@ -81,10 +107,11 @@ class Acts:
         return len(held) == 1
 
     async def settle(
-        self, job: UUID, token: UUID, outcome: str, prompt: str = PROMPT
+        self, job: UUID, token: UUID, outcome: str, prompt: str = PROMPT, delay: float = 0
     ) -> tuple[bool, str]:
         """Whether it was applied, and the status that the answer names."""
-        values = {"job_id": str(job), "lease_token": str(token), "outcome": outcome}
+        values: dict[str, object] = {"job_id": str(job), "lease_token": str(token)}
+        values |= {"outcome": outcome, "delay_seconds": delay}
         values |= {"prompt": prompt} if outcome == "completed" else {"error": "It broke."}
         row = await self.connection.fetchrow(
             "select s.applied, s.status from public.settle_prompt_jobs($1::jsonb) s",
@@ -92,21 +119,21 @@ class Acts:
         )
         return row["applied"], row["status"]
 
-    async def update(self, job: UUID, status: str) -> bool:
-        """The mission's four arguments, without a token."""
+    async def update(self, job: UUID, status: str, token: UUID | None = None) -> bool:
+        """The mission's four arguments, and a token for those who have one."""
         return await self.connection.fetchval(
-            "select public.update_prompt_job_status($1, $2, $3, $4)",
-            job, status, PROMPT if status == "completed" else None, None,
+            "select public.update_prompt_job_status($1, $2, $3, $4, $5)",
+            job, status, PROMPT if status == "completed" else None, None, token,
         )  # fmt: skip
 
-    async def cancel(self, job: UUID) -> str:
+    async def cancel(self, job: UUID, user: UUID | None = None) -> str:
         return await self.connection.fetchval(
-            "select c.outcome from public.cancel_prompt_job($1) c", job
+            "select c.outcome from public.cancel_prompt_job($1, $2) c", job, user
         )
 
-    async def retry(self, job: UUID) -> str:
+    async def retry(self, job: UUID, user: UUID | None = None) -> str:
         return await self.connection.fetchval(
-            "select r.outcome from public.retry_prompt_job($1) r", job
+            "select r.outcome from public.retry_prompt_job($1, $2) r", job, user
         )
 
     async def reap(self) -> int:

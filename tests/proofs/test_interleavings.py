@@ -8,7 +8,7 @@ from uuid import UUID
 import pytest
 
 from tests.conftest import until
-from tests.proofs.acts import Acts
+from tests.proofs.acts import Acts, waits
 
 ACTS = ("claim", "heartbeat", "complete", "fail", "cancel", "reap", "begin")
 STARTS = ("lapsed", "lost", "lapsed for the third time")
@@ -52,13 +52,6 @@ class Stage:
                 return act, await session.begin(job, token)
         return act, await session.reap()
 
-    async def waits(self, session: Acts) -> bool:
-        """Whether the session is behind somebody's lock."""
-        return await self.onlooker.connection.fetchval(
-            "select cardinality(pg_blocking_pids($1)) > 0",
-            session.connection.get_server_pid(),
-        )
-
     async def play(
         self, start: str, acts: Sequence[str], order: Sequence[int]
     ) -> list[Answer] | None:
@@ -94,7 +87,7 @@ class Stage:
         return answers
 
     async def _done_or_waits(self, task: asyncio.Task[Answer], session: Acts) -> bool:
-        return task.done() or await self.waits(session)
+        return task.done() or await waits(self.onlooker.connection, session.connection)
 
     async def _finish(
         self, running: dict[int, asyncio.Task[Answer]], step: dict[int, int]
@@ -205,11 +198,8 @@ async def test_a_refused_settlement_names_the_status_that_it_waited_for(stage: S
     """A worker that waited behind a cancel is told cancelled, not processing."""
     job, token = await stage.start("lapsed")
     first, second = stage.sessions[:2]
-    async with first.connection.transaction():
-        await first.cancel(job)
-        late = asyncio.create_task(second.settle(job, token, "completed"))
-        await until(lambda: stage.waits(second), every=0)
-    assert await late == (False, "cancelled")
+    late = second.settle(job, token, "completed")
+    assert await first.overtakes(first.cancel(job), second, late) == (False, "cancelled")
 
 
 @pytest.mark.xfail(reason="begin counts the sends before it waits for the lock", strict=False)
@@ -217,8 +207,5 @@ async def test_two_calls_at_once_do_not_pass_the_bound_of_the_ledger(stage: Stag
     """The second of two simultaneous intents of one lease counts the first."""
     job, token = await stage.start("lapsed")
     first, second = stage.sessions[:2]
-    async with first.connection.transaction():
-        assert await first.begin(job, token) == "granted"
-        late = asyncio.create_task(second.begin(job, token))
-        await until(lambda: stage.waits(second), every=0)
-    assert await late == "outcome_unknown"
+    late = second.begin(job, token)
+    assert await first.overtakes(first.begin(job, token), second, late) == "outcome_unknown"

@@ -1,0 +1,228 @@
+"""Takes each guard of the SQL functions away in turn: is there a scenario that notices?
+
+`python -m lab.mutants` prints who caught each mutant and exits 1 if one got away.
+"""
+
+import asyncio
+import sys
+from dataclasses import dataclass
+
+import asyncpg
+from tests.clusters import EMBEDDED_MAJOR, Clusters
+from tests.proofs.acts import Acts
+from tests.proofs.scenarios import SCENARIOS
+
+from prompt_queue.store.bundle import present_functions
+
+SETTLE = "settle_prompt_jobs"
+BEGIN = "begin_provider_calls"
+REAP = "free_expired_prompt_leases"
+HEARTBEAT = "heartbeat_prompt_jobs"
+CANCEL = "cancel_prompt_job"
+RETRY = "retry_prompt_job"
+UPDATE = "update_prompt_job_status"
+LEASE = "lease_prompt_jobs"
+GUARD = "guard_final_prompt_job"
+
+_FENCE = "h.lease_token = p.lease_token or p.outcome = 'completed'"
+_OWNER = "(p_user_id is null or j.user_id = p_user_id)"
+_WALL = """(new.status, new.generated_prompt, new.error, new.completed_at)
+    is distinct from (old.status, old.generated_prompt, old.error, old.completed_at)"""
+_PLACES = "select q.job_id, q.user_id, q.lease_token\n    from public.prompt_job_queue q\n"
+_JOBS = """select q.job_id, q.user_id, null::uuid as lease_token
+    from (select id as job_id, user_id from public.prompt_generation_jobs) q
+"""
+
+
+# A mutant that is no SQL any more raises something else, and proves nothing.
+_NOTICED = (
+    AssertionError,
+    asyncpg.IntegrityConstraintViolationError,
+    asyncpg.ObjectNotInPrerequisiteStateError,
+)
+
+
+class MutantOutdated(Exception):
+    """The function does not have the text any more that the mutant replaces."""
+
+
+@dataclass(frozen=True, slots=True)
+class Edit:
+    """One text in one function, and what stands there instead."""
+
+    function: str
+    old: str
+    new: str
+
+
+@dataclass(frozen=True, slots=True)
+class Mutant:
+    """A queue with a mistake in it."""
+
+    name: str
+    edits: tuple[Edit, ...]
+
+    def functions(self) -> dict[str, str]:
+        """The changed functions as SQL. Raises MutantOutdated."""
+        present, changed = present_functions(), {}
+        for edit in self.edits:
+            body = changed.get(edit.function, present.get(edit.function, ""))
+            if edit.old not in body:
+                raise MutantOutdated(f"{self.name}: {edit.function}.sql has no {edit.old!r}")
+            changed[edit.function] = body.replace(edit.old, edit.new)
+        return changed
+
+
+def _mutant(name: str, function: str, old: str, new: str) -> Mutant:
+    return Mutant(name, (Edit(function, old, new),))
+
+
+MUTANTS: tuple[Mutant, ...] = (
+    # The bugs of others, planted here.
+    Mutant(
+        "settle by id alone (Oban)",
+        (
+            Edit(SETTLE, _PLACES, _JOBS),
+            Edit(SETTLE, _FENCE, "true"),
+            Edit(GUARD, _WALL, "false"),
+        ),
+    ),
+    _mutant("settle what is processing (River)", SETTLE, _FENCE, "j.status = 'processing'"),
+    Mutant(
+        "reap by an old snapshot (River #1302)",
+        (Edit(REAP, "    for update skip locked\n", ""),),
+    ),
+    _mutant("heartbeat by id (PgQueuer)", HEARTBEAT, " and q.lease_token = h.lease_token", ""),
+    _mutant(
+        "tokens that come again",
+        LEASE,
+        "lease_token = gen_random_uuid()",
+        "lease_token = md5(q.job_id::text)::uuid",
+    ),
+    # Guards taken away.
+    _mutant("settle: any failure", SETTLE, _FENCE, "p.outcome in ('completed', 'failed')"),
+    _mutant("settle: any retry", SETTLE, _FENCE, f"{_FENCE} or p.outcome = 'retry'"),
+    _mutant("settle: nothing salvaged", SETTLE, " or p.outcome = 'completed'\n", "\n"),
+    _mutant("settle: endless retries", SETTLE, "j.retry_count >= j.max_retries", "false"),
+    _mutant("settle: retries not counted", SETTLE, "+ (a.act = 'retry')::int", ""),
+    _mutant("settle: no delay", SETTLE, "when a.delay > 0 then 'delayed'", "when false then ''"),
+    _mutant("begin: any token", BEGIN, " or h.lease_token <> a.lease_token", ""),
+    _mutant("begin: no bound", BEGIN, "> j.max_retries", "> 1000000"),
+    _mutant("begin: bound too large by one", BEGIN, "> j.max_retries", "> j.max_retries + 1"),
+    _mutant("begin: sent is not counted", BEGIN, "c.state <> 'answered'", "c.state = 'unanswered'"),
+    _mutant("begin: answered is counted", BEGIN, "c.state <> 'answered'", "true"),
+    _mutant(
+        "begin: old sends count after a retry",
+        BEGIN,
+        "c.started_at > coalesce(j.retried_at, '-infinity')",
+        "true",
+    ),
+    _mutant("begin: pauses not seen", BEGIN, "p.model = a.model", "false"),
+    _mutant("end: a later ending wins", "end_provider_calls", " and c.state = 'sent'", ""),
+    _mutant("reap: live leases too", REAP, " and q.lease_until < v_now", ""),
+    Mutant(
+        "reap: losses without end",
+        (Edit(REAP, "losses < 3", "losses < 99"), Edit(REAP, "losses >= 3", "losses >= 99")),
+    ),
+    Mutant(
+        "reap: two losses suffice",
+        (Edit(REAP, "losses < 3", "losses < 2"), Edit(REAP, "losses >= 3", "losses >= 2")),
+    ),
+    _mutant("reap: losses not counted", REAP, "lease_losses = e.losses", "lease_losses = 0"),
+    _mutant("heartbeat: beyond the attempt", HEARTBEAT, ", q.attempt_until\n", "\n"),
+    _mutant(
+        "cancel: also what is over", CANCEL, "v_job.status in ('queued', 'processing')", "true"
+    ),
+    _mutant("cancel: anybody's", CANCEL, _OWNER, "true"),
+    _mutant("cancel: without the lock", CANCEL, "where q.job_id = p_job_id for update", "limit 0"),
+    _mutant(
+        "cancel: the place stays",
+        CANCEL,
+        "delete from public.prompt_job_queue q",
+        "perform 1 from public.prompt_job_queue q",
+    ),
+    _mutant("retry: also what is not failed", RETRY, "v_job.status <> 'failed'", "false"),
+    _mutant("retry: anybody's", RETRY, _OWNER, "true"),
+    _mutant("retry: without the lock", RETRY, "  for update;", "  ;"),
+    _mutant("guard: nothing", GUARD, _WALL, "false"),
+    _mutant("guard: a retry may change anything", GUARD, "old.status = 'failed'\n", "true\n"),
+    _mutant(
+        "by hand: any status",
+        "adopt_plain_status_update",
+        "new.status not in ('completed', 'failed', 'cancelled')",
+        "false",
+    ),
+    _mutant(
+        "by hand: the place stays",
+        "adopt_plain_status_update",
+        "delete from public.prompt_job_queue q where q.job_id = new.id;",
+        "",
+    ),
+    _mutant(
+        "adopt: any token",
+        "adopt_prompt_job",
+        "(p_lease_token is null or q.lease_token = p_lease_token)",
+        "true",
+    ),
+    _mutant(
+        "update: the token is not looked at",
+        UPDATE,
+        "coalesce(p_lease_token, v_place.lease_token)",
+        "v_place.lease_token",
+    ),
+    _mutant(
+        "update: any token cancels", UPDATE, "p_lease_token = v_place.lease_token then", "true then"
+    ),
+    _mutant(
+        "update: goes on without a place",
+        UPDATE,
+        "if not found then\n    return false;\n  end if;\n",
+        "",
+    ),
+    _mutant(
+        "update: unfenced writes not told", UPDATE, "if p_lease_token is null then", "if false then"
+    ),
+    _mutant("claim: locks nothing", LEASE, "      for update skip locked\n", ""),
+    _mutant("claim: although paused", "claim_prompt_jobs", "p.model = ''", "false"),
+    _mutant("wake: too early", "wake_due_prompt_jobs", " and q.next_attempt_at <= v_now", ""),
+)
+AS_THEY_ARE = Mutant("the functions as they are", ())
+
+
+async def killer(queue: Acts, other: Acts, mutant: Mutant) -> str | None:
+    """The first scenario that fails while the mutant is in their database; None if all hold."""
+    changed, present = mutant.functions(), present_functions()
+    try:
+        for body in changed.values():
+            await queue.connection.execute(body)
+        for scenario in SCENARIOS:
+            await queue.clear()
+            try:
+                await scenario(queue, other)
+            except _NOTICED:
+                return scenario.__name__
+        return None
+    finally:
+        for function in changed:
+            await queue.connection.execute(present[function])
+
+
+async def _main() -> int:
+    clusters, survivors = Clusters(), 0
+    try:
+        url = await clusters.clone(EMBEDDED_MAJOR, "mutants")
+        queue, other = await Acts.open(url), await Acts.open(url)
+        for mutant in (AS_THEY_ARE, *MUTANTS):
+            found = await killer(queue, other, mutant)
+            survivors += (found is None) is (mutant is not AS_THEY_ARE)
+            sys.stdout.write(f"{mutant.name:42} {found or '-'}\n")
+        await queue.close()
+        await other.close()
+    finally:
+        clusters.stop()
+    sys.stdout.write(f"{len(MUTANTS)} mutants, {survivors} wrong verdicts\n")
+    return 1 if survivors else 0
+
+
+if __name__ == "__main__":
+    sys.exit(asyncio.run(_main()))

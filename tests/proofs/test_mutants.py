@@ -1,0 +1,37 @@
+"""The scenarios hold, and each of them is worth something: no mutant of the SQL survives them."""
+
+from collections.abc import AsyncIterator
+
+import pytest
+from lab.mutants import AS_THEY_ARE, MUTANTS, Edit, Mutant, MutantOutdated, killer
+
+from tests.proofs.acts import Acts
+from tests.proofs.scenarios import SCENARIOS, Scenario
+
+
+@pytest.fixture
+async def clients(database_url: str) -> AsyncIterator[tuple[Acts, Acts]]:
+    pair = await Acts.open(database_url), await Acts.open(database_url)
+    yield pair
+    for one in pair:
+        await one.close()
+
+
+@pytest.mark.parametrize("scenario", SCENARIOS, ids=lambda s: s.__name__)
+async def test_scenario(clients: tuple[Acts, Acts], scenario: Scenario) -> None:
+    """The behaviour that the scenario's name says holds of the functions as they are."""
+    await scenario(*clients)
+
+
+async def test_no_mutant_survives(clients: tuple[Acts, Acts]) -> None:
+    """Each guard of the SQL that is taken away, and each historical bug, fails a scenario."""
+    assert await killer(*clients, AS_THEY_ARE) is None
+    survivors = [mutant.name for mutant in MUTANTS if await killer(*clients, mutant) is None]
+    assert survivors == []
+
+
+def test_a_mutant_of_a_text_that_is_gone_says_so() -> None:
+    """A change of the SQL cannot quietly disarm the mutants."""
+    outdated = Mutant("no such thing", (Edit("settle_prompt_jobs", "no such text", ""),))
+    with pytest.raises(MutantOutdated, match="settle_prompt_jobs"):
+        outdated.functions()
