@@ -2,10 +2,20 @@
 
 import time
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Final, Protocol
 
 from lab.checker import Findings, check
-from lab.faults import failpoint_kills
+from lab.faults import (
+    backend_terminations,
+    cron_ticks,
+    database_crashes,
+    failpoint_kills,
+    freezes,
+    lost_replies,
+    random_kills,
+    same_key,
+    stalls,
+)
 from lab.rig import Rig, open_rig
 
 
@@ -19,7 +29,17 @@ class Fault(Protocol):
         """Do the trials; returns how many happened."""
 
 
-FAULTS = (failpoint_kills,)
+FAULTS: Final[tuple[Fault, ...]] = (
+    failpoint_kills,
+    random_kills,
+    freezes,
+    stalls,
+    database_crashes,
+    backend_terminations,
+    lost_replies,
+    same_key,
+    cron_ticks,
+)
 
 
 @dataclass(frozen=True, slots=True)

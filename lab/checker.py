@@ -16,6 +16,7 @@ class Findings:
     final_changed: list[str] = field(default_factory=list)
     paid: list[str] = field(default_factory=list)
     attempts: list[str] = field(default_factory=list)
+    surprises: list[str] = field(default_factory=list)
     recoveries: list[float] = field(default_factory=list)
 
     @property
@@ -38,6 +39,7 @@ def check(logs: Logs) -> Findings:
         final_changed=_final_changed(logs),
         paid=_paid(logs),
         attempts=_attempts(logs),
+        surprises=list(logs.surprises),
         recoveries=_recoveries(logs),
     )
 
@@ -65,8 +67,10 @@ def _duplicated(logs: Logs) -> list[str]:
     for request in logs.requests:
         if request.outcome == "ok" and request.job_id:
             answers[request.key].add(request.job_id)
-    return [f"{job} completed {times} times" for job, times in completions.items() if times > 1] + [
-        f"the key {key} was given {len(ids)} jobs" for key, ids in answers.items() if len(ids) > 1
+    return [
+        *(f"{job} completed {times} times" for job, times in completions.items() if times > 1),
+        *(f"the key {key} got {len(ids)} jobs" for key, ids in answers.items() if len(ids) > 1),
+        *(f"{e.name} was won by {len(e.winners)}" for e in logs.elections if len(e.winners) != 1),
     ]
 
 

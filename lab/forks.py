@@ -9,12 +9,15 @@ from pathlib import Path
 from typing import Any, Self
 
 _ROOT = Path(__file__).resolve().parents[1]
+# SIGTERM kills a worker that has not got as far as listening to it.
+_EXPECTED_CODES = (0, -signal.SIGKILL, -signal.SIGTERM)
 
 
 class Forks:
     """Starts workers in milliseconds and knows when each ended or was stopped."""
 
     def __init__(self, process: Process) -> None:
+        self.crashes: list[int] = []
         self._process = process
         self._started: asyncio.Queue[int] = asyncio.Queue()
         self._starting = asyncio.Lock()
@@ -23,13 +26,13 @@ class Forks:
         self._reading = asyncio.create_task(self._read())
 
     @classmethod
-    async def open(cls, settings: dict[str, Any], dsn: str) -> Self:
+    async def open(cls, settings: dict[str, Any], dsn: str, log: Path) -> Self:
         """Start the server; every worker gets these settings."""
         process = await asyncio.create_subprocess_exec(
             sys.executable, "-m", "lab.worker_forks", stdin=PIPE, stdout=PIPE, cwd=_ROOT
         )
         forks = cls(process)
-        forks._send({"settings": settings, "dsn": dsn})
+        forks._send({"settings": settings, "dsn": dsn, "log": str(log)})
         return forks
 
     async def start(self, armed: str = "") -> int:
@@ -93,6 +96,8 @@ class Forks:
                 if "ended" in said
                 else (self._stopped, said["stopped"])
             )
+            if said.get("code", 0) not in _EXPECTED_CODES:
+                self.crashes.append(said["code"])
             future = self._future(of, pid)
             if not future.done():
                 future.set_result(said["at"])

@@ -69,6 +69,14 @@ class Harm:
     pid: int | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class Election:
+    """Who was given a right that only one may have."""
+
+    name: str
+    winners: tuple[str, ...]
+
+
 @dataclass(slots=True)
 class Logs:
     """Everything that a campaign left behind; times are seconds of the database's clock."""
@@ -80,4 +88,6 @@ class Logs:
     settles: list[Settle] = field(default_factory=list)
     unanswered: dict[str, int] = field(default_factory=dict)
     jobs: dict[str, Job] = field(default_factory=dict)
+    surprises: list[str] = field(default_factory=list)
+    elections: list[Election] = field(default_factory=list)
     harms: list[Harm] = field(default_factory=list)

@@ -20,7 +20,7 @@ from PIL import Image
 from lab.cluster import DurableCluster
 from lab.collect import collect
 from lab.forks import Forks
-from lab.logs import Harm, Logs
+from lab.logs import Election, Harm, Logs
 from prompt_queue.settings import Settings, load_settings
 from prompt_queue.store.database import Database, DatabaseUnavailable
 from prompt_queue.store.intake import IdempotencyKey, Intake, NewJob
@@ -58,11 +58,17 @@ class Rig:
     clock_offset: float
     history: Path
     nonces: dict[str, str] = field(default_factory=dict)
+    surprises: list[str] = field(default_factory=list)
+    elections: list[Election] = field(default_factory=list)
     harms: list[Harm] = field(default_factory=list)
 
     def harmed(self, at: float, pid: int | None = None) -> None:
         """A worker, or with None the database, was hit at this monotonic time."""
         self.harms.append(Harm(at + self.clock_offset, pid))
+
+    def elected(self, name: str, winners: list[str]) -> None:
+        """Note who was given a right that only one may have."""
+        self.elections.append(Election(name, tuple(winners)))
 
     async def enqueue(self, count: int = 1, *, key: str | None = None) -> None:
         """Put jobs in one by one, each with a picture of its own, and write the history."""
@@ -96,7 +102,12 @@ class Rig:
         """The three logs, for the checker."""
         lines = self.history.read_text().splitlines()
         calls = [sha for call in self.stand_in.calls() for sha in call["image_sha256s"]]
-        return await collect(self.cluster.dsn, lines, calls, self.nonces, self.harms)
+        logs = await collect(self.cluster.dsn, lines, calls, self.nonces, self.harms)
+        logs.elections = self.elections
+        logs.surprises = self.surprises + [
+            f"a worker ended by itself with {code}" for code in self.forks.crashes
+        ]
+        return logs
 
     async def kill(self, pid: int) -> None:
         """SIGKILL a worker and remember when."""
@@ -113,6 +124,9 @@ class Rig:
             answer = await Intake(self.database).enqueue(job, once)
         except DatabaseUnavailable:
             self._note(key, "info")
+        except Exception as error:  # noqa: BLE001 - the laboratory wants to know of every one
+            self._note(key, "info")
+            self.surprises.append(f"the intake raised {type(error).__name__}: {error}")
         else:
             self._note(key, "ok", str(answer.job_id))
 
@@ -145,7 +159,7 @@ async def open_rig(seed: int) -> AsyncIterator[Rig]:
             finally:
                 await connection.close()
             values = _values(cluster, stand_in, pictures)
-            forks = await Forks.open(values, cluster.dsn)
+            forks = await Forks.open(values, cluster.dsn, cluster.folder / "workers.log")
             database = await Database.open(cluster.dsn)
             try:
                 yield Rig(

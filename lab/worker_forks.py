@@ -10,6 +10,7 @@ import os
 import selectors
 import signal
 import time
+import traceback
 from pathlib import Path
 from typing import Any
 
@@ -27,9 +28,10 @@ _libc = ctypes.CDLL(None)
 class ForkServer:
     """The parent: no event loop, no threads, so that a fork copies nothing half-done."""
 
-    def __init__(self, settings: Settings, dsn: str) -> None:
+    def __init__(self, settings: Settings, dsn: str, log: str) -> None:
         self._settings = settings
         self._dsn = dsn
+        self._log = log
         self._alive: set[int] = set()
 
     def obey(self, command: dict[str, Any]) -> None:
@@ -69,12 +71,15 @@ class ForkServer:
             signal.set_wakeup_fd(-1)
             signal.signal(signal.SIGCHLD, signal.SIG_DFL)
             void = os.open(os.devnull, os.O_RDWR)
-            for descriptor in (0, 1, 2):
-                os.dup2(void, descriptor)
+            log = os.open(self._log, os.O_WRONLY | os.O_CREAT | os.O_APPEND)
+            for descriptor, target in enumerate((void, void, log)):
+                os.dup2(target, descriptor)
             failpoints.arm(armed)
             with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
                 runner.run(run_worker(self._settings, self._dsn))
             code = 0
+        except BaseException:  # noqa: BLE001 - the last words of a child that must not return
+            traceback.print_exc()
         finally:
             os._exit(code)
 
@@ -115,7 +120,7 @@ def main() -> None:
     setup = json.loads(line)
     settings = load_settings({}, Path(os.devnull), **setup["settings"])
     configure_logging("error", "json")
-    server = ForkServer(settings, setup["dsn"])
+    server = ForkServer(settings, setup["dsn"], setup["log"])
     try:
         _serve(server, rest)
     finally:

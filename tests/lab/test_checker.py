@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 from lab.checker import check
-from lab.logs import Harm, Job, LeaseChange, Logs, Request, RowChange, Settle
+from lab.logs import Election, Harm, Job, LeaseChange, Logs, Request, RowChange, Settle
 
 
 @pytest.fixture
@@ -63,7 +63,19 @@ def test_two_jobs_for_one_key_are_one_too_many(logs: Logs) -> None:
     logs.requests.append(Request("k", "ok", "i"))
     logs.jobs["i"] = replace(logs.jobs["j"], job_id="i", nonce=None)
 
-    assert check(logs).duplicated == ["the key k was given 2 jobs"]
+    assert check(logs).duplicated == ["the key k got 2 jobs"]
+
+
+def test_a_right_that_two_were_given_is_found(logs: Logs) -> None:
+    logs.elections = [Election("good", ("a",)), Election("bad", ("a", "b"))]
+
+    assert check(logs).duplicated == ["bad was won by 2"]
+
+
+def test_an_error_without_a_name_is_a_violation(logs: Logs) -> None:
+    logs.surprises = ["a worker ended by itself with 1"]
+
+    assert check(logs).violations == ["surprises: a worker ended by itself with 1"]
 
 
 def test_a_retry_without_the_lease_is_stale(logs: Logs) -> None:
