@@ -7,10 +7,11 @@ DEV := $(VENV)/.dev
 RUNTIME := $(VENV)/.runtime
 MIGRATIONS := supabase/migrations
 ARGS ?=
+TRIALS ?= 1
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help up test check format lock bench sql-bundle docs fresh
+.PHONY: help up test check format lock bench lab sql-bundle docs fresh
 
 # A .venv whose Python is gone, or that was moved here with the folder, is filled again.
 ifneq ($(shell $(BOOTSTRAP) usable && echo yes),yes)
@@ -33,7 +34,7 @@ check: $(DEV) ## format, lint, types, import floors, SQL, generated files; chang
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
-	$(BIN)/mypy --allow-untyped-calls tools benchmarks
+	$(BIN)/mypy --allow-untyped-calls tools benchmarks lab
 	$(BIN)/lint-imports
 	$(BIN)/python tools/check_nevers.py
 	$(BIN)/python tools/check_texts.py
@@ -56,6 +57,9 @@ lock: $(DEV) ## renew requirements/*.txt; ARGS=--upgrade takes newer versions
 
 bench: $(DEV) ## measure the queue against bare tables; ARGS="--jobs 5000 --rounds 5"
 	@set -e; for file in benchmarks/*.py; do $(BIN)/python "$$file" $(ARGS); done
+
+lab: $(DEV) ## inject faults and check that nothing is lost or paid twice; TRIALS=10 for more
+	@exec $(BIN)/python -m lab --trials $(TRIALS) $(ARGS)
 
 $(DEV): requirements/dev.txt requirements/uv.txt pyproject.toml $(FRESH)
 	@$(BOOTSTRAP) dev
