@@ -22,6 +22,7 @@ def main() -> int:
     configure_logging("error", "console")
     # Crashes are what happens here all the time; the findings tell what matters.
     logging.disable()
+    command = " ".join(["python -m lab", *sys.argv[1:]])
     chosen = [fault for fault in FAULTS if options.only in fault.KIND]
     results: list[Result] = []
     for number, fault in enumerate(chosen):
@@ -35,8 +36,8 @@ def main() -> int:
         )
         for violation in violations:
             print(f"  {violation}", flush=True)
-    command = " ".join(["python -m lab", *sys.argv[1:]])
-    report.write(options.report, results, command, options.seed)
+        # Written again after each kind, so that a run that is cut short has a report.
+        report.write(options.report, results, command, options.seed)
     return 1 if any(result.findings.violations for result in results) else 0
 
 

@@ -9,6 +9,8 @@ from lab.rig import LEASE_SECONDS, Rig
 KIND: Final = "freeze past the lease"
 TRIALS: Final = 36
 _POINTS = ("intent.before", "intent.committed", "request.sent", "reply.read", "settle.sent")
+# Only outcomes other than a paid prompt are refused without the lease: let there be some.
+_OVERLOADED = {"fault": "status", "status": 503, "times": -1, "probability": 0.6}
 _LANES = 6
 _WAIT_SECONDS = 5.0
 _AWAKE_SECONDS = 0.7
@@ -17,6 +19,7 @@ _AWAKE_SECONDS = 0.7
 async def run(rig: Rig, trials: int) -> int:
     """Returns how many workers were frozen and woken again."""
     rounds = [f"{_POINTS[n % len(_POINTS)]}:stop@{rig.random.randint(1, 2)}" for n in range(trials)]
+    rig.stand_in.script(_OVERLOADED)
     healthy = await rig.forks.start()
     frozen = 0
 
