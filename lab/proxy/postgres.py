@@ -134,6 +134,8 @@ class _Session:
         mine = self._ready == end - 1 and message.kind != b"Z"
         if mine and message.kind in (b"C", b"E"):
             trap.reply = message.body.rstrip(b"\0").replace(b"\0", b" ").decode()
+        elif mine and message.kind == b"s":
+            trap.reply = "SUSPENDED"
         return mine
 
 

@@ -6,10 +6,12 @@ from uuid import UUID
 import pytest
 from lab.proxy.postgres import PostgresProxy, postgres_proxy
 
+from prompt_queue.jobs.job import PromptJob
 from prompt_queue.settings import DEMO_USER_ID
 from prompt_queue.store.database import Database
 from prompt_queue.store.intake import Intake, NewJob
 from prompt_queue.store.prompt_store import PromptStore
+from tests.conftest import until
 from tests.worker.conftest import make_settings
 
 __all__ = ["make_settings"]
@@ -47,3 +49,15 @@ async def enqueue(
 async def kinds(database: Database, job_id: UUID) -> list[str]:
     """What the job's timeline says, oldest first."""
     return [event["kind"] for event in await PromptStore(database).events(job_id)]
+
+
+async def settled(database: Database, job_id: UUID, deadline: float = 20.0) -> PromptJob:
+    """The job when it is final, as seen past the proxy."""
+
+    async def final() -> PromptJob | None:
+        job = await PromptStore(database).find_job(job_id)
+        return job if job and job.status.is_final else None
+
+    found = await until(final, deadline)
+    assert isinstance(found, PromptJob)
+    return found

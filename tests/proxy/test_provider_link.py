@@ -13,8 +13,7 @@ from prompt_queue.store.prompt_store import PromptStore
 from prompt_queue.testing import PictureServer, StandIn
 from tests.conftest import until
 from tests.photographs import plain
-from tests.proxy.conftest import enqueue
-from tests.proxy.test_slow_database import settled
+from tests.proxy.conftest import enqueue, settled
 from tests.worker.conftest import SettingsFactory, running
 
 MAX_RETRIES = 1

@@ -8,27 +8,15 @@ import pytest
 from lab.proxy.postgres import PostgresProxy
 from lab.proxy.tcp import Delay, Drip, Mode
 
-from prompt_queue.jobs.job import PromptJob, Status
+from prompt_queue.jobs.job import Status
 from prompt_queue.store.database import Database
 from prompt_queue.store.prompt_store import PromptStore
 from prompt_queue.testing import PictureServer, StandIn
 from tests.api.running import running as api_running
 from tests.conftest import until
 from tests.photographs import plain
-from tests.proxy.conftest import enqueue, kinds
+from tests.proxy.conftest import enqueue, kinds, settled
 from tests.worker.conftest import SettingsFactory, running
-
-
-async def settled(database: Database, job_id: UUID, deadline: float = 20.0) -> PromptJob:
-    """The job when it is final, as seen past the proxy."""
-
-    async def final() -> PromptJob | None:
-        job = await PromptStore(database).find_job(job_id)
-        return job if job and job.status.is_final else None
-
-    found = await until(final, deadline)
-    assert isinstance(found, PromptJob)
-    return found
 
 
 async def test_readiness_says_503_on_time_while_the_database_is_silent(
