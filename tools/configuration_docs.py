@@ -34,6 +34,8 @@ GROUPS = {
         "seed_demo",
         "row_owner_column",
     ),
+    "Queue": ("user_in_flight_cap", "ageing_seconds"),
+    "Retention": ("jobs_days", "events_days", "ledger_days"),
     "HTTP server": (
         "host",
         "port",

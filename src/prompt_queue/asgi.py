@@ -23,11 +23,12 @@ from prompt_queue.store.database import Database, DatabaseRefused
 from prompt_queue.store.embedded import default_data_dir
 from prompt_queue.store.intake import Intake
 from prompt_queue.store.migrate import migrate, missing_versions, read_migrations
+from prompt_queue.store.operator_store import OperatorStore
 from prompt_queue.store.prompt_store import PromptStore
 from prompt_queue.store.row_store import RowStore
 from prompt_queue.store.worker_store import WorkerStore
 from prompt_queue.telemetry import Event, log
-from prompt_queue.worker.run import build_tick, link_signer, local_pictures
+from prompt_queue.worker.run import build_tick, configure, link_signer, local_pictures
 
 GRACE_SECONDS = 3
 _LIVING_SECONDS = 30.0
@@ -61,7 +62,7 @@ async def initialise(settings: Settings, database: Database) -> InitReport:
     """
     migrations = read_migrations()
     report = await migrate(database.dsn, migrations)
-    await PromptStore(database).configure(settings.row_owner_column)
+    await configure(settings, database)
     seeding = settings.demo_mode or settings.seed_demo
     if seeding:
         await RowStore(database).seed_demo(DEMO_USER_ID, DEMO_MODEL_ID, DEMO_ROW_ID)
@@ -93,6 +94,7 @@ async def build(settings: Settings, dsn: str) -> AsyncIterator[FastAPI]:
         intake=Intake(database),
         row_store=RowStore(database),
         worker_store=worker_store,
+        operator_store=OperatorStore(database),
         pictures=local_pictures(data_dir),
         link_signer=link_signer(data_dir),
         sample_names=sample_names,
@@ -117,7 +119,7 @@ async def build(settings: Settings, dsn: str) -> AsyncIterator[FastAPI]:
     try:
         # A schema that is not there yet is for /api/health/ready to report.
         with contextlib.suppress(DatabaseRefused):
-            await store.configure(settings.row_owner_column)
+            await configure(settings, database)
         yield create_app(parts, __version__)
     finally:
         await watch.close()

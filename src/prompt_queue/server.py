@@ -9,7 +9,7 @@ from fastapi.routing import APIRoute
 from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
 
-from prompt_queue.api import job_list, ops, prompts, rows, uploads
+from prompt_queue.api import control, job_list, ops, prompts, rows, uploads
 from prompt_queue.api.auth import LocalIdentity
 from prompt_queue.api.guard import Door, Envelope
 from prompt_queue.api.parts import InitReport, Parts
@@ -26,7 +26,10 @@ from prompt_queue.web import pages
 __all__ = ["InitReport", "Parts", "create_app"]
 
 # The list comes before the single job: "jobs" is not an id.
-_ROUTERS = (job_list.router, prompts.router, rows.router, uploads.router, ops.router, pages.router)
+_ROUTERS = (
+    job_list.router, control.router, prompts.router, rows.router, uploads.router, ops.router,
+    pages.router,
+)  # fmt: skip
 # Refused before any statement: wrong password, no such database, not accepting connections.
 _NO_CONNECTION = ("28", "3D", "55000")
 _DESCRIPTION = (

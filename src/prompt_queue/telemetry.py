@@ -19,6 +19,7 @@ class Event(StrEnum):
     JOB_LEASE_LOST = "job.lease_lost"
     JOB_CRASHED = "job.crashed"
     LEASES_FREED = "leases.freed"
+    PRUNED = "queue.pruned"
     HEARTBEAT_MISSED = "heartbeat.missed"
     DATABASE_AWAY = "database.away"
     DATABASE_REFUSED = "database.refused"

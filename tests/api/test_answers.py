@@ -69,6 +69,9 @@ async def test_a_problem_is_complete(api: Api) -> None:
 ROUTES = {
     "/api/prompt/queue": {"get", "post"},
     "/api/prompt/queue/jobs": {"get"},
+    "/api/prompt/queue/pause": {"post"},
+    "/api/prompt/queue/resume": {"post"},
+    "/api/prompt/queue/retry": {"post"},
     "/api/prompt/queue/{promptJobId}": {"get", "delete"},
     "/api/prompt/queue/{promptJobId}/retry": {"post"},
     "/api/prompt/queue/{promptJobId}/timeline": {"get"},

@@ -237,7 +237,7 @@ async def test_cancel_is_final_and_may_be_repeated(
     assert first.body == {
         "promptJobId": job_id,
         "status": "cancelled",
-        "receipt": {"spentUsd": 0.0, "calls": 0, "callInFlight": False},
+        "receipt": {"spentUsd": 0.0, "calls": 0, "callInFlight": False, "savedUsd": None},
     }
     again = await api.call("DELETE", f"{QUEUE}/{job_id}")
     assert (again.status, again.body) == (200, first.body)

@@ -75,7 +75,8 @@ async def test_claim_and_the_writes_about_a_claim_read_a_handful_of_rows(
     for fresh in (False, True):
         if fresh:
             await crowded.execute("analyze")
-        assert await touched(crowded, CLAIM) <= (0, 20)
+        # The heads of ten lanes, and what is taken.
+        assert await touched(crowded, CLAIM) <= (0, 40)
         first, second, third = await crowded.fetch(CLAIM)
         for statement in (BEGIN_CALL, HEARTBEAT, SETTLE):
             scans, rows = await touched(crowded, statement, first["id"], first["lease_token"])

@@ -1,5 +1,6 @@
 """Answers of the operator's routes, camelCase."""
 
+from datetime import datetime
 from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field
@@ -8,6 +9,49 @@ from pydantic.alias_generators import to_camel
 
 class _Answer(BaseModel):
     model_config = ConfigDict(alias_generator=to_camel, frozen=True, populate_by_name=True)
+
+
+class _Request(BaseModel):
+    model_config = ConfigDict(alias_generator=to_camel, frozen=True, extra="forbid")
+
+
+class PauseWhat(_Request):
+    """One model by its name, or the whole queue."""
+
+    model: str | None = Field(
+        default=None, min_length=1, max_length=200, description="Null: the whole queue."
+    )
+
+
+class PauseRequest(PauseWhat):
+    """What to pause, and why."""
+
+    reason: str | None = Field(
+        default=None, max_length=500, description="For whoever looks at the queue meanwhile."
+    )
+
+
+class PauseView(_Answer):
+    """What is paused now."""
+
+    changed: bool = Field(description="False: it was so before.")
+    queue_paused: bool
+    paused_models: list[str]
+
+
+class RetryManyRequest(_Request):
+    """Which failed jobs; a filter that is not given means any."""
+
+    error_code: str | None = Field(default=None, max_length=100)
+    failed_after: datetime | None = Field(default=None, description="Not earlier than this time.")
+    failed_before: datetime | None = Field(default=None, description="Earlier than this time.")
+    limit: int = Field(default=1000, ge=1, le=10_000)
+
+
+class Retried(_Answer):
+    """How many jobs wait in the queue again."""
+
+    retried: int
 
 
 class TickView(_Answer):

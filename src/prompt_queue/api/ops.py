@@ -179,6 +179,8 @@ async def _health(parts: Parts) -> Health:
 def health_complaints(stats: QueueStats) -> list[str]:
     """A sentence for each thing that an operator should look at."""
     complaints = []
+    if stats.paused:
+        complaints.append("The queue is paused; `prompt-queue resume` lets it go on.")
     if stats.total_queued and not stats.workers:
         complaints.append("Jobs wait and no worker runs; start `prompt-queue work`.")
     if (stats.oldest_queued_seconds or 0) > _STALE_QUEUE_SECONDS:

@@ -14,6 +14,7 @@ from prompt_queue.guards.signing import LinkSigner
 from prompt_queue.jobs.tick import TickReport
 from prompt_queue.storage.local import LocalPictures
 from prompt_queue.store.intake import Intake
+from prompt_queue.store.operator_store import OperatorStore
 from prompt_queue.store.prompt_store import PromptStore
 from prompt_queue.store.row_store import RowStore
 from prompt_queue.store.worker_store import WorkerStore
@@ -42,6 +43,7 @@ class Parts:
     intake: Intake
     row_store: RowStore
     worker_store: WorkerStore
+    operator_store: OperatorStore
     pictures: LocalPictures
     link_signer: LinkSigner
     sample_names: Callable[[], Sequence[str]]

@@ -179,6 +179,7 @@ async def cancel_job(job_id: JobId, parts: PartsOf, caller: CallerOf) -> Respons
                 spent_usd=float(receipt.spent_usd),
                 calls=receipt.calls,
                 call_in_flight=receipt.call_in_flight,
+                saved_usd=None if receipt.saved_usd is None else float(receipt.saved_usd),
             ),
         )
     )

@@ -3,6 +3,7 @@
 import getpass
 import os
 from collections.abc import Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 from uuid import UUID
 
@@ -68,8 +69,47 @@ def jobs(
             print_text(f"there are more; see them with --limit {min(limit * 5, 1000)}", "dim")
 
 
-def retry(ids: JobIds, as_json: AsJson = False, data_dir: DataDir = None) -> None:
+def retry(
+    ids: Annotated[
+        list[UUID] | None, typer.Argument(metavar="ID...", help="One or more jobs.")
+    ] = None,
+    *,
+    failed: Annotated[
+        bool, typer.Option("--failed", help="All failed jobs that fit, instead of single ones.")
+    ] = False,
+    code: Annotated[
+        str | None, typer.Option(help="With --failed: only this class, such as provider_timeout.")
+    ] = None,
+    limit: Annotated[
+        int, typer.Option(help="With --failed: at most so many.", min=1, max=100_000)
+    ] = 1000,
+    as_json: AsJson = False,
+    data_dir: DataDir = None,
+) -> None:
     """Put failed jobs back into the queue, with all their retries."""
+    if failed == bool(ids):
+        raise typer.BadParameter("name jobs, or give --failed (with --code to narrow it)")
+    if failed:
+        _retry_many(code, limit, as_json, data_dir)
+    else:
+        _retry_single(ids or [], as_json, data_dir)
+
+
+def _retry_many(code: str | None, limit: int, as_json: bool, data_dir: Path | None) -> None:
+    async def work(database: "Database", _settings: "Settings") -> int:
+        from prompt_queue.store.operator_store import FailedJobs, OperatorStore
+
+        which = FailedJobs(error_code=code)
+        return await OperatorStore(database).retry_many(which, limit, f"cli:{operator()}")
+
+    retried = run_with_database(data_dir, work)
+    if as_json:
+        print_json({"retried": retried})
+    else:
+        print_text(f"{retried} jobs wait in the queue again")
+
+
+def _retry_single(ids: Sequence[UUID], as_json: bool, data_dir: Path | None) -> None:
 
     async def work(database: "Database", _settings: "Settings") -> list[JsonObject]:
         from prompt_queue.store.prompt_store import PromptStore
@@ -77,7 +117,7 @@ def retry(ids: JobIds, as_json: AsJson = False, data_dir: DataDir = None) -> Non
         store = PromptStore(database)
         results = []
         for job_id in ids:
-            outcome = await store.retry(job_id, None, f"cli:{_operator()}")
+            outcome = await store.retry(job_id, None, f"cli:{operator()}")
             job = await store.find_job(job_id)
             results.append(
                 {"promptJobId": job_id, "outcome": outcome, "status": job.status if job else None}
@@ -105,6 +145,7 @@ def cancel(ids: JobIds, as_json: AsJson = False, data_dir: DataDir = None) -> No
                     "spentUsd": receipt.spent_usd,
                     "calls": receipt.calls,
                     "callInFlight": receipt.call_in_flight,
+                    "savedUsd": receipt.saved_usd,
                 }
             )
         return results
@@ -136,10 +177,13 @@ def _sentence(result: JsonObject) -> str:
         spent = f"; {result['calls']} calls had cost {result['spentUsd']:.6f} USD"
         if result["callInFlight"]:
             spent += ", one is still out and may be charged"
+    if result.get("savedUsd") is not None:
+        spent += f"; about {result['savedUsd']:.6f} USD are saved"
     return _SENTENCES[result["outcome"]].format(status=result["status"], spent=spent)
 
 
-def _operator() -> str:
+def operator() -> str:
+    """Who presses, for the audit."""
     try:
         return getpass.getuser()
     except (KeyError, OSError):

@@ -11,7 +11,14 @@ from prompt_queue.generation.grok import GrokClient
 from prompt_queue.generation.messages import Message, build_messages
 from prompt_queue.generation.pictures import PictureSource
 from prompt_queue.generation.validation import validate_prompt
-from prompt_queue.jobs.errors import LeaseLost, Misconfigured, OurBug, PromptFailure, Transient
+from prompt_queue.jobs.errors import (
+    LeaseLost,
+    Misconfigured,
+    ModelPaused,
+    OurBug,
+    PromptFailure,
+    Transient,
+)
 from prompt_queue.jobs.job import Claim, is_stand_in
 from prompt_queue.jobs.outcome import CallEnd, GeneratedPrompt
 
@@ -24,7 +31,7 @@ class Ledger(Protocol):
     """The book of paid calls."""
 
     async def intend(self, claim: Claim, model: str) -> UUID:
-        """Commit that a call is about to leave. Raises LeaseLost or OutcomeUnknown."""
+        """Commit that a call is about to leave. Raises LeaseLost, ModelPaused, OutcomeUnknown."""
         ...
 
     async def record(self, end: CallEnd) -> None:
@@ -97,7 +104,10 @@ class Generator:
     async def _ask(
         self, model: str, messages: Sequence[Message], claim: Claim, ledger: Ledger
     ) -> GeneratedPrompt:
-        call_id = await ledger.intend(claim, model)
+        try:
+            call_id = await ledger.intend(claim, model)
+        except ModelPaused as paused:
+            raise _NoPrompt(paused, may_ask_next=True) from paused
         is_last_attempt = claim.retry_count >= claim.max_retries
         try:
             answer = await self._client.complete(model, messages, _conversation(claim))

@@ -2,6 +2,7 @@
 
     PromptFailure
     |-- RateLimited        the provider asks us to slow down; never burns an attempt
+    |   `-- ModelPaused    an operator has stopped the calls to this model
     |-- OutOfCredit        the account has no money left; parks, no blind retries
     |-- Transient          will probably work later
     |   `-- Unanswered     the request left, no answer was seen: it may have been charged
@@ -38,6 +39,13 @@ class RateLimited(PromptFailure):
     def __init__(self, sentence: str | None = None, retry_after: float | None = None) -> None:
         super().__init__(sentence)
         self.retry_after = retry_after
+
+
+class ModelPaused(RateLimited):
+    """An operator has paused the model; nothing was sent."""
+
+    code = "model_paused"
+    sentence = "The operator has paused the model; your request keeps its place."
 
 
 class OutOfCredit(PromptFailure):

@@ -99,6 +99,30 @@ class Settings(BaseSettings):
     reasoning_effort: Literal["none", "low", "medium", "high", "xhigh"] = _knob(
         PREFIX + "REASONING_EFFORT", "low", "How long Grok may think before it writes."
     )
+    user_in_flight_cap: int | None = _knob(
+        PREFIX + "USER_IN_FLIGHT_CAP",
+        None,
+        "Jobs of one user that may be processing at once, over all workers. Default: no limit.",
+        ge=1,
+    )
+    ageing_seconds: float = _knob(
+        PREFIX + "AGEING_SECONDS",
+        600.0,
+        "So many seconds of waiting count as much as one step of priority.",
+        gt=0,
+    )
+    jobs_days: float = _knob(
+        PREFIX + "JOBS_DAYS",
+        90.0,
+        "Days that ended jobs are kept; jobs that a row of `jobs` names stay. 0: for ever.",
+        ge=0,
+    )
+    events_days: float = _knob(
+        PREFIX + "EVENTS_DAYS", 90.0, "Days that events are kept. 0: for ever.", ge=0
+    )
+    ledger_days: float = _knob(
+        PREFIX + "LEDGER_DAYS", 730.0, "Days that the ledger of calls is kept. 0: for ever.", ge=0
+    )
     concurrency: int = _knob(
         PREFIX + "CONCURRENCY", 32, "Jobs in progress at once in one worker process.", ge=1, le=2000
     )

@@ -33,6 +33,8 @@ class QueueStats:
     completed_last_minute: int
     completed_last_hour: int
     failed_last_hour: int
+    paused: bool
+    capped: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,13 +47,18 @@ class Place:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CancelReceipt:
-    """`outcome` is cancelled, already_cancelled, already_final or not_found."""
+    """`outcome` is cancelled, already_cancelled, already_final or not_found.
+
+    `saved_usd` estimates the call that is not made any more; None where one is in flight or
+    nothing is known.
+    """
 
     outcome: str
     status: Status | None
     spent_usd: Decimal
     calls: int
     call_in_flight: bool
+    saved_usd: Decimal | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -79,9 +86,20 @@ class PromptStore:
     def __init__(self, database: Database) -> None:
         self.database = database
 
-    async def configure(self, row_owner_column: str | None) -> None:
-        """Say which column of model_rows names the owner (None: user_id or created_by)."""
-        await self.database.rows("configure", row_owner_column)
+    async def configure(
+        self,
+        row_owner_column: str | None = None,
+        *,
+        user_in_flight_cap: int | None = None,
+        ageing_seconds: float = 600.0,
+    ) -> None:
+        """What the SQL functions go by, for all processes on this database.
+
+        `row_owner_column` of model_rows names the owner (None: user_id or created_by). A user has
+        at most `user_in_flight_cap` jobs processing (None: no limit). `ageing_seconds` of waiting
+        count as much as one step of priority.
+        """
+        await self.database.rows("configure", row_owner_column, user_in_flight_cap, ageing_seconds)
 
     async def find_job(self, job_id: UUID, user_id: UUID | None = None) -> PromptJob | None:
         """The job, or None; with a user, somebody else's job counts as missing."""
@@ -128,9 +146,23 @@ class PromptStore:
         """The paid calls made for a job, oldest first, as the ledger has them."""
         return [dict(row) for row in await self.database.rows("calls_of_job", job_id)]
 
-    async def claim(self, limit: int, worker: str, lease_seconds: float) -> list[Claim]:
-        """Take up to `limit` jobs, most urgent first; each comes with its lease token."""
-        rows = await self.database.rows("claim", limit, worker, lease_seconds)
+    async def claim(
+        self,
+        limit: int,
+        worker: str,
+        lease_seconds: float,
+        *,
+        attempt_seconds: float | None = None,
+        models: Sequence[str] = (),
+    ) -> list[Claim]:
+        """Take up to `limit` jobs, most urgent first; each comes with its lease token.
+
+        No heartbeat keeps a lease longer than `attempt_seconds`. Nothing is taken while the queue
+        or all of `models` are paused.
+        """
+        rows = await self.database.rows(
+            "claim", limit, worker, lease_seconds, attempt_seconds, list(models)
+        )
         return [claim_from_row(row) for row in rows]
 
     async def heartbeat(self, tokens: Mapping[UUID, UUID], lease_seconds: float) -> set[UUID]:
@@ -165,12 +197,16 @@ class PromptStore:
         """Cancel a job, at once and for good; the receipt says what had been spent."""
         row = await self.database.row("cancel", job_id, user_id)
         assert row is not None  # noqa: S101 - the function always returns a row
+        saved = None
+        if row["status"] == Status.CANCELLED:
+            saved = await self.database.row("saved_by_cancel", job_id)
         return CancelReceipt(
             outcome=row["outcome"],
             status=Status(row["status"]) if row["status"] else None,
             spent_usd=row["spent_usd"],
             calls=row["calls"],
             call_in_flight=row["call_in_flight"],
+            saved_usd=saved["saved_usd"] if saved else None,
         )
 
     async def retry(self, job_id: UUID, user_id: UUID | None, actor: str) -> str:

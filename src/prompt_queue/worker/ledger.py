@@ -4,13 +4,16 @@ from collections.abc import Sequence
 from uuid import UUID
 
 from prompt_queue.failpoints import reached
-from prompt_queue.jobs.errors import LeaseLost, OutcomeUnknown
+from prompt_queue.jobs.errors import LeaseLost, ModelPaused, OutcomeUnknown
 from prompt_queue.jobs.ids import new_id
 from prompt_queue.jobs.job import Claim
 from prompt_queue.jobs.outcome import CallEnd
 from prompt_queue.store.prompt_store import JsonObject, PromptStore
 from prompt_queue.worker.grouped import Grouped
 from prompt_queue.worker.patience import patiently
+
+PAUSED_SECONDS = 5.0
+"""How long a job waits that was claimed just before all its models were paused."""
 
 
 class StoreLedger:
@@ -25,7 +28,7 @@ class StoreLedger:
     async def intend(self, claim: Claim, model: str) -> UUID:
         """Commit the intent of one paid call; only then may a byte leave.
 
-        Waits while the database is away. Raises LeaseLost, OutcomeUnknown.
+        Waits while the database is away. Raises LeaseLost, ModelPaused, OutcomeUnknown.
         """
         call_id = new_id()
         reached("intent.before")
@@ -40,6 +43,8 @@ class StoreLedger:
         )
         if verdict == "lease_lost":
             raise LeaseLost
+        if verdict == "model_paused":
+            raise ModelPaused(retry_after=PAUSED_SECONDS)
         if verdict == "outcome_unknown":
             raise OutcomeUnknown
         reached("intent.committed")

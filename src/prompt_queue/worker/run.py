@@ -25,6 +25,7 @@ from prompt_queue.storage.keyfile import read_or_make_key
 from prompt_queue.storage.local import LocalPictures
 from prompt_queue.store.database import Database, Listener
 from prompt_queue.store.embedded import default_data_dir
+from prompt_queue.store.operator_store import OperatorStore, Retention
 from prompt_queue.store.prompt_store import PromptStore
 from prompt_queue.store.worker_store import WorkerStore
 from prompt_queue.telemetry import Event, log
@@ -104,6 +105,7 @@ async def crew(settings: Settings, database: Database) -> AsyncIterator[Crew]:
             lease_seconds=settings.lease_seconds,
             attempt_deadline=settings.attempt_timeout_seconds * len(settings.models)
             + PICTURE_SECONDS,
+            models=settings.models,
         )
         loop = WorkLoop(
             [station],
@@ -115,7 +117,17 @@ async def crew(settings: Settings, database: Database) -> AsyncIterator[Crew]:
         )
         yield Crew(
             loop,
-            Janitor(WorkerStore(database), settings.lease_seconds, loop.wake),
+            Janitor(
+                WorkerStore(database),
+                OperatorStore(database),
+                Retention(
+                    jobs_days=settings.jobs_days,
+                    events_days=settings.events_days,
+                    ledger_days=settings.ledger_days,
+                ),
+                settings.lease_seconds,
+                loop.wake,
+            ),
             leases,
             Heartbeat(database.dsn, name, settings.concurrency, leases, settings.lease_seconds),
             name,
@@ -132,12 +144,21 @@ def retry_policy(settings: Settings) -> RetryPolicy:
     )
 
 
+async def configure(settings: Settings, database: Database) -> None:
+    """Tell the SQL functions what this process was told."""
+    await PromptStore(database).configure(
+        settings.row_owner_column,
+        user_in_flight_cap=settings.user_in_flight_cap,
+        ageing_seconds=settings.ageing_seconds,
+    )
+
+
 async def run_worker(settings: Settings, dsn: str) -> None:
     """Work until SIGTERM or SIGINT; a second signal hurries. Raises CannotWork."""
     direct = settings.database_direct_url
     database = await Database.open(dsn, direct_dsn=direct.get_secret_value() if direct else None)
     try:
-        await PromptStore(database).configure(settings.row_owner_column)
+        await configure(settings, database)
         async with crew(settings, database) as parts:
             await _run_crew(parts, database)
     finally:
@@ -183,6 +204,7 @@ def build_tick(
         begun = time.monotonic()
         async with crew(settings, database) as parts:
             rescued = await parts.janitor.clean()
+            await parts.janitor.forget()
             reached("cron.claimed")
             parts.heartbeat.start()
             try:

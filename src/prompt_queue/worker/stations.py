@@ -44,6 +44,7 @@ class GenerationStation:
         worker: str,
         lease_seconds: float,
         attempt_deadline: float,
+        models: Sequence[str],
     ) -> None:
         self._store = store
         self._generator = generator
@@ -52,13 +53,20 @@ class GenerationStation:
         self._worker = worker
         self._lease_seconds = lease_seconds
         self._attempt_deadline = attempt_deadline
+        self._models = tuple(models)
         self._settles: Grouped[JsonObject, Settled] = Grouped(self._write_outcomes)
 
     async def claim(self, limit: int) -> list[Claim]:
         """Take up to `limit` prompt jobs."""
-        claims = await under_way(
-            "claim.sent", self._store.claim(limit, self._worker, self._lease_seconds)
+        claiming = self._store.claim(
+            limit,
+            self._worker,
+            self._lease_seconds,
+            # Here the attempt ends by itself; a process that cannot even do that loses its lease.
+            attempt_seconds=self._attempt_deadline + self._lease_seconds,
+            models=self._models,
         )
+        claims = await under_way("claim.sent", claiming)
         if claims:
             reached("claim.committed")
         return claims

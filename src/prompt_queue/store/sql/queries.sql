@@ -1,8 +1,9 @@
 -- Every plain statement of the store, each under its name; state changes are functions.
 
 -- name: configure
-update public.prompt_queue_settings set row_owner_column = $1
-where row_owner_column is distinct from $1;
+update public.prompt_queue_settings
+set row_owner_column = $1, user_in_flight_cap = $2, ageing_seconds = $3
+where (row_owner_column, user_in_flight_cap, ageing_seconds) is distinct from ($1, $2, $3);
 
 -- name: enqueue
 select public.enqueue_prompt_job(
@@ -73,7 +74,7 @@ where c.job_id = $1 order by c.started_at;
 -- name: claim
 select c.id, c.user_id, c.ref_urls, c.target_url, c.priority, c.retry_count, c.max_retries,
   c.lease_token
-from public.claim_prompt_jobs($1, $2, $3) c;
+from public.claim_prompt_jobs($1, $2, $3, $4, $5) c;
 
 -- name: heartbeat
 select h as job_id from public.heartbeat_prompt_jobs($1, $2, $3) h;
@@ -91,8 +92,35 @@ select public.end_provider_calls($1);
 select c.outcome, c.status, c.spent_usd, c.calls, c.call_in_flight
 from public.cancel_prompt_job($1, $2) c;
 
+-- name: saved_by_cancel
+select (e.data ->> 'savedUsd')::numeric as saved_usd from public.prompt_job_events e
+where e.job_id = $1 and e.kind = 'cancelled';
+
 -- name: retry
 select r.outcome, r.status from public.retry_prompt_job($1, $2, $3) r;
+
+-- name: retry_many
+select public.retry_prompt_jobs($1, $2, $3, $4, $5, $6) as retried;
+
+-- name: pause
+select public.pause_prompt_queue($1, $2, $3) as changed;
+
+-- name: resume
+select public.resume_prompt_queue($1) as changed;
+
+-- name: pauses
+select nullif(p.model, '') as model, p.reason, p.actor, p.paused_at
+from public.prompt_queue_pauses p order by p.model;
+
+-- name: prune_jobs
+select p.deleted, p.after
+from public.prune_prompt_jobs($1, $2, coalesce($3, '-infinity'::timestamptz), $4) p;
+
+-- name: prune_events
+select public.prune_prompt_job_events($1, $2) as deleted;
+
+-- name: prune_calls
+select public.prune_provider_calls($1, $2) as deleted;
 
 -- name: free_expired_leases
 select public.free_expired_prompt_leases();

@@ -1,6 +1,6 @@
 -- Writes the intent of paid calls before a byte leaves. p_calls is an array of
 -- {call_id, job_id, lease_token, model, provider, leg, worker}. Verdict per call: granted;
--- lease_lost (the token is not the current one); outcome_unknown (more than max_retries sends of
+-- lease_lost (the token is not the current one); model_paused; outcome_unknown (more than max_retries sends of
 -- this job never got an answer, so that another one could buy the same thing again).
 create or replace function public.begin_provider_calls(p_calls jsonb)
 returns table (call_id uuid, verdict text)
@@ -31,6 +31,9 @@ begin
     select a.*, h.user_id,
       case
         when h.lease_token is null or h.lease_token <> a.lease_token then 'lease_lost'
+        when exists (
+          select from public.prompt_queue_pauses p where p.model = a.model
+        ) then 'model_paused'
         when (
           select count(*)
           from public.provider_calls c

@@ -1,4 +1,6 @@
 -- Cancels one job, final in the database at once; with p_user_id only if it is that user's.
+-- The event's savedUsd is what the call would have cost that is not made any more, by the mean of
+-- the last ten; absent where a call is in flight or nothing is known.
 -- outcome: cancelled, already_cancelled, already_final (completed or failed first) or not_found.
 create or replace function public.cancel_prompt_job(p_job_id uuid, p_user_id uuid default null)
 returns table (outcome text, status text, spent_usd numeric, calls bigint, call_in_flight boolean)
@@ -15,6 +17,8 @@ declare
   v_now timestamptz := clock_timestamp();
   v_job public.prompt_generation_jobs;
   v_outcome text;
+  v_in_flight boolean;
+  v_saved numeric;
 begin
   -- The queue row is the lock that settle, reap and cancel all take first.
   perform 1 from public.prompt_job_queue q where q.job_id = p_job_id for update;
@@ -25,14 +29,28 @@ begin
     return query select 'not_found', null::text, 0::numeric, 0::bigint, false;
     return;
   end if;
+  select coalesce(bool_or(c.state = 'sent') and v_job.status = 'processing', false)
+  into v_in_flight
+  from public.provider_calls c
+  where c.job_id = p_job_id;
   if v_job.status in ('queued', 'processing') then
+    if not v_in_flight then
+      select round(avg(c.cost_usd), 6) into v_saved
+      from (
+        select l.cost_usd from public.provider_calls l
+        where l.cost_usd is not null
+        order by l.started_at desc
+        limit 10
+      ) c;
+    end if;
     delete from public.prompt_job_queue q where q.job_id = p_job_id;
     update public.prompt_generation_jobs j
     set status = 'cancelled', completed_at = v_now, updated_at = v_now
     where j.id = p_job_id;
     update public.jobs d set prompt_status = 'failed' where d.prompt_job_id = p_job_id;
-    insert into public.prompt_job_events (job_id, user_id, kind)
-    values (p_job_id, v_job.user_id, 'cancelled');
+    insert into public.prompt_job_events (job_id, user_id, kind, data)
+    values (p_job_id, v_job.user_id, 'cancelled',
+      jsonb_strip_nulls(jsonb_build_object('savedUsd', v_saved)));
     v_outcome := 'cancelled';
   elsif v_job.status = 'cancelled' then
     v_outcome := 'already_cancelled';
@@ -41,8 +59,7 @@ begin
   end if;
   return query
   select v_outcome, case v_outcome when 'cancelled' then 'cancelled' else v_job.status end,
-    coalesce(sum(c.cost_usd), 0), count(*),
-    coalesce(bool_or(c.state = 'sent') and v_job.status = 'processing', false)
+    coalesce(sum(c.cost_usd), 0), count(*), v_in_flight
   from public.provider_calls c
   where c.job_id = p_job_id;
 end

@@ -24,7 +24,8 @@ begin
   ),
   requeued as (
     update public.prompt_job_queue q
-    set state = 'ready', lease_token = null, lease_until = null, worker = null,
+    set state = 'ready', lease_token = null, lease_until = null, attempt_until = null,
+      worker = null,
       lease_losses = e.losses
     from expired e
     where q.job_id = e.job_id and e.losses < 3

@@ -5,7 +5,8 @@ returns table (
   total_queued bigint, total_processing bigint, total_completed bigint, total_failed bigint,
   avg_wait_time_seconds numeric, total_cancelled bigint, avg_processing_seconds numeric,
   oldest_queued_seconds numeric, workers bigint, slots bigint, unfenced_writes bigint,
-  completed_last_minute bigint, failed_last_hour bigint, completed_last_hour bigint
+  completed_last_minute bigint, failed_last_hour bigint, completed_last_hour bigint,
+  paused boolean, capped bigint
 )
 language sql
 stable
@@ -14,7 +15,8 @@ as $$
   with waiting as (
     select count(*) filter (where q.state <> 'leased') as queued,
       count(*) filter (where q.state = 'leased') as processing,
-      min(q.claim_key) filter (where q.state <> 'leased') as oldest_key
+      count(*) filter (where q.state = 'capped') as capped,
+      min(q.enqueued_at) filter (where q.state <> 'leased') as oldest
     from public.prompt_job_queue q
   ),
   recent as (
@@ -39,7 +41,7 @@ as $$
     round(coalesce(recent.wait, 0), 3),
     (select count(*) from public.prompt_generation_jobs j where j.status = 'cancelled'),
     round(recent.processing, 3),
-    round(greatest(extract(epoch from clock_timestamp()) - waiting.oldest_key / 1000000.0, 0), 3),
+    round(greatest(extract(epoch from clock_timestamp() - waiting.oldest), 0), 3),
     alive.workers, alive.slots,
     (select count(*) from public.prompt_job_events e where e.kind = 'unfenced_write'),
     (select count(*) from public.prompt_generation_jobs j
@@ -47,6 +49,7 @@ as $$
     (select count(*) from public.prompt_generation_jobs j
      where j.status = 'failed' and j.updated_at > clock_timestamp() - interval '1 hour'),
     (select count(*) from public.prompt_generation_jobs j
-     where j.status = 'completed' and j.completed_at > clock_timestamp() - interval '1 hour')
+     where j.status = 'completed' and j.completed_at > clock_timestamp() - interval '1 hour'),
+    exists (select from public.prompt_queue_pauses p where p.model = ''), waiting.capped
   from waiting, recent, alive
 $$;

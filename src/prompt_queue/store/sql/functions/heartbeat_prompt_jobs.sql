@@ -1,5 +1,5 @@
--- Renews the leases whose token is still the current one and returns their job ids; a job that is
--- missing from the answer is no longer the caller's.
+-- Renews the leases whose token is still the current one, at most up to the end of their attempt,
+-- and returns their job ids; a job that is missing from the answer is no longer the caller's.
 create or replace function public.heartbeat_prompt_jobs(
   p_job_ids uuid[],
   p_lease_tokens uuid[],
@@ -21,7 +21,9 @@ as $$
     for update of q
   )
   update public.prompt_job_queue q
-  set lease_until = clock_timestamp() + make_interval(secs => p_lease_seconds)
+  set lease_until = least(
+    clock_timestamp() + make_interval(secs => p_lease_seconds), q.attempt_until
+  )
   from held
   where q.job_id = held.job_id
   returning q.job_id

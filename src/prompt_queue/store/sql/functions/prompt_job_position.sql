@@ -26,7 +26,7 @@ begin
     select count(*) into v_before from (
       select from public.prompt_job_queue q
       where q.state = 'ready' and q.priority = v_place.priority
-        and (q.claim_key, q.job_id) < (v_place.claim_key, v_place.job_id)
+        and (q.claim_key, q.enqueued_at) < (v_place.claim_key, v_place.enqueued_at)
       limit p_limit - v_above
     ) same_lane;
   end if;

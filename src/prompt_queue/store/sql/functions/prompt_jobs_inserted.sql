@@ -6,14 +6,23 @@ language plpgsql
 set search_path = ''
 as $$
 declare
-  v_claim_key bigint := (extract(epoch from clock_timestamp()) * 1000000)::bigint;
+  v_now timestamptz := clock_timestamp();
   v_was_empty boolean := not exists (
     select from public.prompt_job_queue q where q.state = 'ready'
   );
 begin
-  insert into public.prompt_job_queue (job_id, user_id, priority, claim_key)
-  select n.id, n.user_id, n.priority, v_claim_key + row_number() over (order by n.created_at, n.id)
+  insert into public.prompt_job_queue (job_id, user_id, priority, claim_key, enqueued_at)
+  with turns as materialized (
+    select d.user_id, d.priority, public.prompt_claim_key(d.user_id, d.priority) as first_key
+    from (select distinct i.user_id, i.priority from inserted i where i.status = 'queued') d
+  )
+  select n.id, n.user_id, n.priority,
+    t.first_key - 1
+      + row_number() over (partition by n.user_id, n.priority order by n.created_at, n.id),
+    -- Neighbours of one statement keep their order.
+    v_now + make_interval(secs => row_number() over (order by n.created_at, n.id) / 1000000.0)
   from inserted n
+  join turns t on t.user_id = n.user_id and t.priority = n.priority
   where n.status = 'queued';
   if not found then
     return null;

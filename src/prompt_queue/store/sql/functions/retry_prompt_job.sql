@@ -37,7 +37,7 @@ begin
   where j.id = p_job_id;
   insert into public.prompt_job_queue (job_id, user_id, priority, claim_key)
   values (
-    p_job_id, v_job.user_id, v_job.priority, (extract(epoch from v_now) * 1000000)::bigint
+    p_job_id, v_job.user_id, v_job.priority, public.prompt_claim_key(v_job.user_id, v_job.priority)
   );
   update public.jobs d
   set prompt_status = 'generating'

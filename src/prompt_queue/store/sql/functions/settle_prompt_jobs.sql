@@ -54,7 +54,7 @@ begin
     update public.prompt_job_queue q
     set state = case when a.delay > 0 then 'delayed' else 'ready' end,
       next_attempt_at = case when a.delay > 0 then v_now + make_interval(secs => a.delay) end,
-      lease_token = null, lease_until = null, worker = null
+      lease_token = null, lease_until = null, attempt_until = null, worker = null
     from accepted a
     where q.job_id = a.job_id and a.act in ('retry', 'postponed', 'released')
   ),

@@ -1,0 +1,85 @@
+"""What an operator presses: pause, resume; and for everybody: all of one's failed jobs again."""
+
+from fastapi import APIRouter, Depends, Request, Response
+
+from prompt_queue.api.auth import CallerOf, PartsOf, require_operator
+from prompt_queue.api.bodies import documented_body, json_body
+from prompt_queue.api.operator_schemas import (
+    PauseRequest,
+    PauseView,
+    PauseWhat,
+    Retried,
+    RetryManyRequest,
+)
+from prompt_queue.api.parts import Parts
+from prompt_queue.api.problems import documented
+from prompt_queue.api.views import answer
+from prompt_queue.store.operator_store import FailedJobs
+
+router = APIRouter(tags=["operation"])
+_WRITE = (
+    "malformed_json", "body_too_large", "unsupported_media_type", "body_timeout",
+    "invalid_request", "database_unavailable", "schema_behind", "misdirected_host", "cross_origin",
+)  # fmt: skip
+_OPERATOR = documented(*_WRITE, "unauthorized", "cron_disabled")
+
+
+@router.post(
+    "/api/prompt/queue/pause",
+    summary="Pause the queue or one model",
+    response_model=PauseView,
+    responses=_OPERATOR,
+    dependencies=[Depends(require_operator)],
+    openapi_extra=documented_body(PauseRequest),
+)
+async def pause(request: Request, parts: PartsOf) -> Response:
+    """Running jobs are finished, new ones are taken in and wait. May be repeated."""
+    wanted = await json_body(request, PauseRequest)
+    changed = await parts.operator_store.pause(wanted.model, wanted.reason, "http")
+    return await _paused(parts, changed)
+
+
+@router.post(
+    "/api/prompt/queue/resume",
+    summary="Let the queue or one model go on",
+    response_model=PauseView,
+    responses=_OPERATOR,
+    dependencies=[Depends(require_operator)],
+    openapi_extra=documented_body(PauseWhat),
+)
+async def resume(request: Request, parts: PartsOf) -> Response:
+    """Waiting jobs are claimed again at once. May be repeated."""
+    wanted = await json_body(request, PauseWhat)
+    return await _paused(parts, await parts.operator_store.resume(wanted.model))
+
+
+@router.post(
+    "/api/prompt/queue/retry",
+    summary="Try all of your failed jobs again",
+    response_model=Retried,
+    responses=documented(*_WRITE),
+    openapi_extra=documented_body(RetryManyRequest),
+)
+async def retry_many(request: Request, parts: PartsOf, caller: CallerOf) -> Response:
+    """Those that fit the filter, the latest failures first, each with all its retries."""
+    wanted = await json_body(request, RetryManyRequest)
+    which = FailedJobs(
+        user_id=caller.user_id,
+        error_code=wanted.error_code,
+        failed_after=wanted.failed_after,
+        failed_before=wanted.failed_before,
+    )
+    return answer(
+        Retried(retried=await parts.operator_store.retry_many(which, wanted.limit, "http"))
+    )
+
+
+async def _paused(parts: Parts, changed: bool) -> Response:
+    pauses = await parts.operator_store.pauses()
+    return answer(
+        PauseView(
+            changed=changed,
+            queue_paused=any(pause.model is None for pause in pauses),
+            paused_models=[pause.model for pause in pauses if pause.model],
+        )
+    )

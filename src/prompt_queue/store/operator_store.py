@@ -1,0 +1,110 @@
+"""What an operator presses: pause, resume, many retries, and how long things are kept."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from uuid import UUID
+
+from prompt_queue.store.database import Database
+
+_ENDS = ("completed", "failed", "cancelled")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Pause:
+    """The whole queue (`model` None) or the calls to one model are stopped."""
+
+    model: str | None
+    reason: str | None
+    actor: str
+    paused_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FailedJobs:
+    """Which failed jobs are meant; None means any."""
+
+    user_id: UUID | None = None
+    error_code: str | None = None
+    failed_after: datetime | None = None
+    failed_before: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Retention:
+    """How many days are kept: final jobs, events, the ledger of calls. 0 keeps for ever."""
+
+    jobs_days: float
+    events_days: float
+    ledger_days: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Pruned:
+    """How many rows were deleted."""
+
+    jobs: int
+    events: int
+    calls: int
+
+
+class OperatorStore:
+    """Acts on many jobs at once."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    async def pause(self, model: str | None, reason: str | None, actor: str) -> bool:
+        """Stop the queue or one model; False where it was paused already."""
+        row = await self._database.row("pause", model, reason, actor)
+        return bool(row and row["changed"])
+
+    async def resume(self, model: str | None) -> bool:
+        """Let the queue or one model go on; False where it was not paused."""
+        row = await self._database.row("resume", model)
+        return bool(row and row["changed"])
+
+    async def pauses(self) -> list[Pause]:
+        """What is paused at present."""
+        return [Pause(**dict(row)) for row in await self._database.rows("pauses")]
+
+    async def retry_many(self, which: FailedJobs, limit: int, actor: str) -> int:
+        """Reopen failed jobs, the latest failures first; returns how many, at most `limit`."""
+        row = await self._database.row(
+            "retry_many",
+            which.user_id,
+            which.error_code,
+            which.failed_after,
+            which.failed_before,
+            limit,
+            actor,
+        )
+        return int(row["retried"]) if row else 0
+
+    async def prune(self, keep: Retention, batch: int = 500) -> Pruned:
+        """Delete what is older than its days, in small batches; jobs that `jobs` names are kept."""
+        return Pruned(
+            jobs=await self._prune_jobs(keep.jobs_days, batch) if keep.jobs_days else 0,
+            events=await self._prune_until_none("prune_events", keep.events_days, batch),
+            calls=await self._prune_until_none("prune_calls", keep.ledger_days, batch),
+        )
+
+    async def _prune_jobs(self, days: float, batch: int) -> int:
+        total = 0
+        for status in _ENDS:
+            row = await self._database.row("prune_jobs", days, status, None, batch)
+            while row is not None:
+                total += row["deleted"]
+                if row["after"] is None:
+                    break
+                row = await self._database.row("prune_jobs", days, status, row["after"], batch)
+        return total
+
+    async def _prune_until_none(self, query: str, days: float, batch: int) -> int:
+        total = 0
+        while days:
+            row = await self._database.row(query, days, batch)
+            deleted = int(row["deleted"]) if row else 0
+            total += deleted
+            if not deleted:
+                break
+        return total

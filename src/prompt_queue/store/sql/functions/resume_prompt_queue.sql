@@ -1,0 +1,16 @@
+-- Lets the whole queue, or with p_model the calls to one model, go on; wakes the workers.
+-- Returns false where nothing was paused.
+create or replace function public.resume_prompt_queue(p_model text default null)
+returns boolean
+language plpgsql
+set search_path = ''
+as $$
+begin
+  delete from public.prompt_queue_pauses p where p.model = coalesce(p_model, '');
+  if found then
+    notify prompt_queue;
+    return true;
+  end if;
+  return false;
+end
+$$;
