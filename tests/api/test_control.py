@@ -1,0 +1,39 @@
+"""Pause, resume and retry by filter over HTTP."""
+
+from tests.api.conftest import CRON_SECRET
+from tests.api.running import QUEUE, Api
+
+OPERATOR = {"Authorization": f"Bearer {CRON_SECRET}"}
+
+
+async def test_pausing_needs_the_operator(api: Api) -> None:
+    """Whoever may enqueue may not stop the queue for everybody."""
+    for act in ("pause", "resume"):
+        reply = await api.post(f"{QUEUE}/{act}", json={})
+        assert (reply.status, reply.body["code"]) == (401, "unauthorized")
+
+
+async def test_a_paused_queue_says_so_and_goes_on(api: Api) -> None:
+    """Pause and resume may be repeated, and health names the pause."""
+    first = await api.post(f"{QUEUE}/pause", json={"reason": "repairs"}, headers=OPERATOR)
+    assert (first.status, first.body) == (
+        200,
+        {"changed": True, "queuePaused": True, "pausedModels": []},
+    )
+    again = await api.post(f"{QUEUE}/pause", json={}, headers=OPERATOR)
+    assert again.body["changed"] is False
+    health = (await api.get("/api/health")).body
+    assert any("paused" in reason for reason in health["reasons"])
+    model = await api.post(f"{QUEUE}/pause", json={"model": "grok-4.7"}, headers=OPERATOR)
+    assert model.body["pausedModels"] == ["grok-4.7"]
+    resumed = await api.post(f"{QUEUE}/resume", json={}, headers=OPERATOR)
+    assert (resumed.body["changed"], resumed.body["queuePaused"]) == (True, False)
+
+
+async def test_a_wrong_filter_is_named(api: Api) -> None:
+    """A field that does not exist is refused instead of retrying everything."""
+    reply = await api.post(f"{QUEUE}/retry", json={"errorcode": "refused"})
+    assert (reply.status, reply.body["code"]) == (422, "invalid_request")
+    reply = await api.post(f"{QUEUE}/retry", json={"limit": 0})
+    assert reply.status == 422
+    assert (await api.post(f"{QUEUE}/retry", json={})).body == {"retried": 0}
