@@ -4,6 +4,7 @@ import argparse
 import asyncio
 import logging
 import sys
+from collections import Counter
 from pathlib import Path
 
 from lab import report
@@ -34,8 +35,8 @@ def main() -> int:
             f"{result.seconds:.0f} s, {len(violations)} violations",
             flush=True,
         )
-        for violation in violations:
-            print(f"  {violation}", flush=True)
+        for violation, times in Counter(violations).items():
+            print(f"  {times} x {violation}", flush=True)
         # Written again after each kind, so that a run that is cut short has a report.
         report.write(options.report, results, command, options.seed)
     return 1 if any(result.findings.violations for result in results) else 0

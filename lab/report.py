@@ -1,5 +1,6 @@
 """Results as Markdown, and the recovery times as a picture."""
 
+from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -42,7 +43,11 @@ def write(path: Path, results: Sequence[Result], command: str, seed: int) -> Non
         lease=LEASE_SECONDS,
     )
     table = [_line(_HEAD), _line(["---"] * len(_HEAD)), *map(_row, results)]
-    violations = [f"- {r.kind}: {text}" for r in results for text in r.findings.violations]
+    violations = [
+        f"- {result.kind}: {text}" + (f" ({times} times)" if times > 1 else "")
+        for result in results
+        for text, times in Counter(result.findings.violations).items()
+    ]
     picture = path.with_suffix(".png")
     _draw(picture, recoveries)
     parts = [
