@@ -83,6 +83,7 @@ class Machine(RuleBasedStateMachine):
         claims = self.run_act(self.acts.claim(limit))
         assert claims.keys() <= claimable
         assert len(claims) == min(limit, len(claimable))
+        assert all(token not in self.model.jobs[job].stale for job, token in claims.items())
         self.model.claimed(claims)
 
     @some_job
@@ -106,14 +107,15 @@ class Machine(RuleBasedStateMachine):
             job.token = self.run_act(self.acts.facts(job_id)).token
 
     @some_job
-    @rule(which=WHICH)
-    def cancel(self, which: int) -> None:
-        self.both("cancel", self.job(which)[0])
+    @rule(which=WHICH, act=st.sampled_from(["retry", "retry", "cancel"]))
+    def operate(self, which: int, act: str) -> None:
+        self.both(act, self.job(which)[0])
 
-    @precondition(lambda machine: any(not job.open for job in machine.model.jobs.values()))
+    @leased_job
     @rule(which=WHICH)
-    def retry(self, which: int) -> None:
-        self.both("retry", self.job(which)[0])
+    def fall_silent(self, which: int) -> None:
+        self.both("expire", self.job(which)[0])
+        self.both("reap")
 
     @leased_job
     @rule(which=WHICH)
