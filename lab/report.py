@@ -22,10 +22,11 @@ reached the provider. PostgreSQL with `fsync=on`; a lease is {lease:g} s.
 
 Each line is a world of its own. Faults are injected under load, then healthy workers drain the
 queue, then the client's history, the provider's log and the database's audit are compared.
-The upper bound is 3/N: with no violation in N trials, a violation in fewer than this share of
-such faults is what the run can exclude with 95 % confidence. Recovery is the time from a worker's
-death or freeze to the next claim of each job it held; for a crash of PostgreSQL, to the first job
-that becomes final afterwards. A surprise is an error that the product has no name for.
+The upper bound is 3/N: with no violation in N trials, fewer than this share of such faults
+leads to one, with 95 % confidence. Recovery is the time from a worker's death or freeze to the
+next claim of each job it held, which has to wait for the lease to run out; for a crash of
+PostgreSQL, to the first job that becomes final afterwards, be there more crashes in between.
+A surprise is an error that the product has no name for.
 """
 _WIDTH, _HEIGHT, _EDGE, _BARS = 800, 320, 44, 60
 
