@@ -45,7 +45,7 @@ class Stage:
                 return act, await session.heartbeat(job, token)
             case "complete" | "fail":
                 outcome = "completed" if act == "complete" else "failed"
-                return act, (await session.settle(job, token, outcome))[0]
+                return act, await session.settle(job, token, outcome)
             case "cancel":
                 return act, await session.cancel(job)
             case "begin":
@@ -122,8 +122,8 @@ class Stage:
 
 
 _ENDINGS: dict[Answer, str] = {
-    ("complete", True): "completed",
-    ("fail", True): "failed",
+    ("complete", (True, "completed")): "completed",
+    ("fail", (True, "failed")): "failed",
     ("cancel", "cancelled"): "cancelled",
 }
 
@@ -173,8 +173,7 @@ async def test_two_acts_in_any_order_answer_as_if_one_came_after_the_other(
     stage: Stage, start: str
 ) -> None:
     """Whatever two sessions do to one job at once, the answers are those of a serial order."""
-    pairs = set(combinations_with_replacement(ACTS, 2)) - {("begin", "begin")}
-    for acts in sorted(pairs):
+    for acts in combinations_with_replacement(ACTS, 2):
         serial = await serial_answers(stage, start, acts)
         for order in orders(2, 3):
             answers = await stage.play(start, acts, order)

@@ -100,7 +100,8 @@ def database_away() -> Problem:
     """The answer while the database cannot be reached."""
     return Problem(
         "database_unavailable",
-        "The database cannot be reached at the moment; nothing was changed, try again shortly.",
+        "The database cannot be reached at the moment; try again shortly. A request that changes "
+        "something may have counted: repeat it with the same Idempotency-Key, or look first.",
         retry_after=2,
     )
 

@@ -21,7 +21,7 @@ _T = TypeVar("_T")
 
 
 class DatabaseUnavailable(Exception):
-    """The database cannot be reached or refuses for now; nothing was changed."""
+    """The database cannot be reached for now; what was under way may or may not have counted."""
 
 
 class DatabaseRefused(Exception):

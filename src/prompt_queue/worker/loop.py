@@ -15,6 +15,7 @@ from prompt_queue.worker.leases import HeldLeases
 from prompt_queue.worker.stations import Station
 
 SHORTEST_PAUSE = 0.05
+CLAIM_GRACE_SECONDS = 2.0
 
 
 class WorkLoop:
@@ -101,8 +102,19 @@ class WorkLoop:
         return total
 
     async def _claim(self, station: Station, limit: int) -> list[Claim]:
+        claiming = asyncio.create_task(station.claim(limit))
+        stopping = asyncio.create_task(self._stopping.wait())
+        await asyncio.wait({claiming, stopping}, return_when=asyncio.FIRST_COMPLETED)
+        stopping.cancel()
+        if not claiming.done():
+            # A claim takes milliseconds; a silent database must not hold up the end.
+            await asyncio.wait({claiming}, timeout=CLAIM_GRACE_SECONDS)
+            claiming.cancel()
+            await asyncio.wait({claiming}, timeout=CLAIM_GRACE_SECONDS)
+        if not claiming.done() or claiming.cancelled():
+            return []
         try:
-            return await station.claim(limit)
+            return claiming.result()
         except (DatabaseUnavailable, DatabaseRefused) as error:
             log(Event.DATABASE_AWAY, level="warning", reason=str(error))
             return []

@@ -13,6 +13,11 @@ set enable_mergejoin = off
 as $$
 #variable_conflict use_column
 begin
+  -- A statement sees what was committed when it began, so the wait for the lock comes before it.
+  perform 1 from public.prompt_job_queue q
+  where q.job_id in (select (o ->> 'job_id')::uuid from jsonb_array_elements(p_calls) o)
+  order by q.job_id
+  for update;
   return query
   with asked as materialized (
     select *

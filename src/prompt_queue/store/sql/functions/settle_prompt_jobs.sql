@@ -17,6 +17,11 @@ as $$
 declare
   v_now timestamptz := clock_timestamp();
 begin
+  -- A statement sees what was committed when it began, so the wait for the lock comes before it.
+  perform 1 from public.prompt_job_queue q
+  where q.job_id in (select (o ->> 'job_id')::uuid from jsonb_array_elements(p_outcomes) o)
+  order by q.job_id
+  for update;
   return query
   with proposed as materialized (
     select distinct on (o.job_id) o.*
