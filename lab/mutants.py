@@ -25,6 +25,7 @@ LEASE = "lease_prompt_jobs"
 GUARD = "guard_final_prompt_job"
 
 _FENCE = "h.lease_token = p.lease_token or p.outcome = 'completed'"
+_WAIT = "  order by q.job_id\n  for update;\n"
 _OWNER = "(p_user_id is null or j.user_id = p_user_id)"
 _WALL = """(new.status, new.generated_prompt, new.error, new.completed_at)
     is distinct from (old.status, old.generated_prompt, old.error, old.completed_at)"""
@@ -106,6 +107,8 @@ MUTANTS: tuple[Mutant, ...] = (
     _mutant("settle: endless retries", SETTLE, "j.retry_count >= j.max_retries", "false"),
     _mutant("settle: retries not counted", SETTLE, "+ (a.act = 'retry')::int", ""),
     _mutant("settle: no delay", SETTLE, "when a.delay > 0 then 'delayed'", "when false then ''"),
+    _mutant("settle: judged before the wait", SETTLE, _WAIT, "  limit 0;\n"),
+    _mutant("begin: judged before the wait", BEGIN, _WAIT, "  limit 0;\n"),
     _mutant("begin: any token", BEGIN, " or h.lease_token <> a.lease_token", ""),
     _mutant("begin: no bound", BEGIN, "> j.max_retries", "> 1000000"),
     _mutant("begin: bound too large by one", BEGIN, "> j.max_retries", "> j.max_retries + 1"),

@@ -182,6 +182,15 @@ async def a_cancel_waits_for_a_settlement(queue: Acts, other: Acts) -> None:
     assert (await queue.facts(job)).status == "completed"
 
 
+async def who_waited_sees_what_came_before(queue: Acts, other: Acts) -> None:
+    """An act that waited for another's commit judges and answers by what was committed."""
+    job, token = await _claimed(queue, max_retries=0)
+    verdict = await other.overtakes(other.begin(job, token), queue, queue.begin(job, token))
+    assert verdict == "outcome_unknown"
+    settled = queue.settle(job, token, "completed")
+    assert await other.overtakes(other.cancel(job), queue, settled) == (False, "cancelled")
+
+
 async def a_paid_call_needs_the_lease(queue: Acts, _: Acts) -> None:
     """The ledger grants max_retries + 1 sends without an answer, to the holder alone."""
     job, old = await _claimed(queue, max_retries=1)
@@ -236,6 +245,7 @@ SCENARIOS: tuple[Scenario, ...] = (
     three_losses_end_a_job,
     two_claims_never_share,
     a_cancel_waits_for_a_settlement,
+    who_waited_sees_what_came_before,
     a_paid_call_needs_the_lease,
     a_pause_gives_nothing_out,
     the_four_arguments_work_on_open_jobs,
