@@ -17,6 +17,8 @@ WAKE_CHANNEL = "prompt_queue"
 
 # Connection failures, shutdowns, lock conflicts: the same call may work a moment later.
 _PASSING_SQLSTATES = ("08", "40", "53", "55P03", "57")
+# A connection that is cut at a bad moment leaves the driver in a state that it calls its own error.
+_LOST = (OSError, TimeoutError, asyncpg.InterfaceError, asyncpg.InternalClientError)
 _T = TypeVar("_T")
 
 
@@ -45,7 +47,7 @@ def is_passing(error: BaseException) -> bool:
     """True when the failure says nothing about the statement itself."""
     if isinstance(error, asyncpg.PostgresError):
         return (error.sqlstate or "").startswith(_PASSING_SQLSTATES)
-    return isinstance(error, (OSError, TimeoutError, asyncpg.InterfaceError))
+    return isinstance(error, _LOST)
 
 
 async def _prepare_connection(connection: asyncpg.Connection) -> None:
@@ -151,7 +153,7 @@ class Database:
                 yield Transaction(connection)
         except asyncpg.PostgresError as error:
             raise _translated(error) from error
-        except (OSError, TimeoutError, asyncpg.InterfaceError) as error:
+        except _LOST as error:
             raise DatabaseUnavailable(f"PostgreSQL went away ({type(error).__name__})") from error
 
     @asynccontextmanager
@@ -159,7 +161,7 @@ class Database:
         connection = await self._pool.acquire(timeout=CONNECT_SECONDS)
         try:
             yield connection
-        except (asyncio.CancelledError, TimeoutError):
+        except (asyncio.CancelledError, TimeoutError, asyncpg.InternalClientError):
             # Its statement may still run; asking a frozen server to cancel it could take for ever.
             connection.terminate()
             raise
@@ -170,7 +172,7 @@ class Database:
         for attempt in range(1, tries + 1):
             try:
                 return await run()
-            except (asyncpg.PostgresError, asyncpg.InterfaceError, OSError, TimeoutError) as error:
+            except (asyncpg.PostgresError, *_LOST) as error:
                 if not is_passing(error):
                     raise _translated(error) from error
                 if attempt == tries:
@@ -211,9 +213,7 @@ class Listener:
         while True:
             try:
                 await self._listen_until_lost()
-            except (DatabaseUnavailable, asyncpg.PostgresError, OSError, TimeoutError):
-                pass
-            except asyncpg.InterfaceError:
+            except (DatabaseUnavailable, asyncpg.PostgresError, *_LOST):
                 pass
             await asyncio.sleep(random.uniform(0.5, 3.0))  # noqa: S311
 
