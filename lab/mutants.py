@@ -65,7 +65,8 @@ class Mutant:
 
     def functions(self) -> dict[str, str]:
         """The changed functions as SQL. Raises MutantOutdated."""
-        present, changed = present_functions(), {}
+        present = present_functions()
+        changed: dict[str, str] = {}
         for edit in self.edits:
             body = changed.get(edit.function, present.get(edit.function, ""))
             if edit.old not in body:

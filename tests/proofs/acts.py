@@ -34,9 +34,10 @@ class Facts:
 
 async def waits(onlooker: asyncpg.Connection, session: asyncpg.Connection) -> bool:
     """Whether the session is behind somebody's lock."""
-    return await onlooker.fetchval(
+    answer: bool = await onlooker.fetchval(
         "select cardinality(pg_blocking_pids($1)) > 0", session.get_server_pid()
     )
+    return answer
 
 
 class Acts:
@@ -87,10 +88,11 @@ class Acts:
         )
 
     async def enqueue(self, max_retries: int = 3) -> UUID:
-        return await self.connection.fetchval(
+        answer: UUID = await self.connection.fetchval(
             "select public.enqueue_prompt_job($1, 'https://example.com/a', p_max_retries => $2)",
             self._row, max_retries,
         )  # fmt: skip
+        return answer
 
     async def claim(self, limit: int = 1, attempt: float | None = None) -> dict[UUID, UUID]:
         """The tokens of the claimed jobs."""
@@ -121,23 +123,27 @@ class Acts:
 
     async def update(self, job: UUID, status: str, token: UUID | None = None) -> bool:
         """The mission's four arguments, and a token for those who have one."""
-        return await self.connection.fetchval(
+        answer: bool = await self.connection.fetchval(
             "select public.update_prompt_job_status($1, $2, $3, $4, $5)",
             job, status, PROMPT if status == "completed" else None, None, token,
         )  # fmt: skip
+        return answer
 
     async def cancel(self, job: UUID, user: UUID | None = None) -> str:
-        return await self.connection.fetchval(
+        answer: str = await self.connection.fetchval(
             "select c.outcome from public.cancel_prompt_job($1, $2) c", job, user
         )
+        return answer
 
     async def retry(self, job: UUID, user: UUID | None = None) -> str:
-        return await self.connection.fetchval(
+        answer: str = await self.connection.fetchval(
             "select r.outcome from public.retry_prompt_job($1, $2) r", job, user
         )
+        return answer
 
     async def reap(self) -> int:
-        return await self.connection.fetchval("select public.free_expired_prompt_leases()")
+        answer: int = await self.connection.fetchval("select public.free_expired_prompt_leases()")
+        return answer
 
     async def expire(self, job: UUID) -> None:
         """Let the lease have run out."""
@@ -158,15 +164,17 @@ class Acts:
         """The ledger's verdict on a paid call."""
         intent = {"call_id": str(call or uuid4()), "job_id": str(job)}
         intent |= {"lease_token": str(token), "model": "grok-4.7"}
-        return await self.connection.fetchval(
+        answer: str = await self.connection.fetchval(
             "select b.verdict from public.begin_provider_calls($1::jsonb) b", json.dumps([intent])
         )
+        return answer
 
     async def end(self, call: UUID, answered: bool) -> int:
-        return await self.connection.fetchval(
+        answer: int = await self.connection.fetchval(
             "select public.end_provider_calls($1::jsonb)",
             json.dumps([{"call_id": str(call), "answered": answered}]),
         )
+        return answer
 
     async def facts(self, job: UUID) -> Facts:
         row = await self.connection.fetchrow(
