@@ -24,15 +24,12 @@ UPDATE = "update_prompt_job_status"
 LEASE = "lease_prompt_jobs"
 GUARD = "guard_final_prompt_job"
 
-_FENCE = "h.lease_token = p.lease_token or p.outcome = 'completed'"
+_FENCE = "q.lease_token = p.lease_token or p.outcome = 'completed'"
 _WAIT = "  order by q.job_id\n  for update;\n"
 _OWNER = "(p_user_id is null or j.user_id = p_user_id)"
 _WALL = """(new.status, new.generated_prompt, new.error, new.completed_at)
     is distinct from (old.status, old.generated_prompt, old.error, old.completed_at)"""
-_PLACES = "select q.job_id, q.user_id, q.lease_token\n    from public.prompt_job_queue q\n"
-_JOBS = """select q.job_id, q.user_id, null::uuid as lease_token
-    from (select id as job_id, user_id from public.prompt_generation_jobs) q
-"""
+_PLACE = "\n        and q.job_id is not null as accepted"
 
 
 # A mutant that is no SQL any more raises something else, and proves nothing.
@@ -84,7 +81,7 @@ MUTANTS: tuple[Mutant, ...] = (
     Mutant(
         "settle by id alone (Oban)",
         (
-            Edit(SETTLE, _PLACES, _JOBS),
+            Edit(SETTLE, _PLACE, " as accepted"),
             Edit(SETTLE, _FENCE, "true"),
             Edit(GUARD, _WALL, "false"),
         ),
@@ -104,7 +101,7 @@ MUTANTS: tuple[Mutant, ...] = (
     # Guards taken away.
     _mutant("settle: any failure", SETTLE, _FENCE, "p.outcome in ('completed', 'failed')"),
     _mutant("settle: any retry", SETTLE, _FENCE, f"{_FENCE} or p.outcome = 'retry'"),
-    _mutant("settle: nothing salvaged", SETTLE, " or p.outcome = 'completed'\n", "\n"),
+    _mutant("settle: nothing salvaged", SETTLE, " or p.outcome = 'completed', false", ", false"),
     _mutant("settle: endless retries", SETTLE, "j.retry_count >= j.max_retries", "false"),
     _mutant("settle: retries not counted", SETTLE, "+ (a.act = 'retry')::int", ""),
     _mutant("settle: no delay", SETTLE, "when a.delay > 0 then 'delayed'", "when false then ''"),

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 from datetime import datetime
-from uuid import UUID
+from uuid import UUID, uuid4
 
 from prompt_queue.store.database import Database
 
@@ -65,7 +65,7 @@ class WorkerStore:
 
     async def take_singleton(self, name: str, seconds: float) -> UUID | None:
         """The right to be alone with `name` for a while, or None while another has it."""
-        row = await self._database.row("take_singleton", name, seconds)
+        row = await self._database.row("take_singleton", name, seconds, uuid4())
         return row["token"] if row else None
 
     async def release_singleton(self, name: str, token: UUID) -> None:

@@ -143,7 +143,7 @@ select w.worker, w.host, w.pid, w.concurrency, w.busy, w.started_at,
 from public.prompt_queue_workers w order by w.started_at;
 
 -- name: take_singleton
-select public.take_prompt_singleton($1, $2) as token;
+select public.take_prompt_singleton($1, $2, $3) as token;
 
 -- name: release_singleton
 select public.release_prompt_singleton($1, $2);

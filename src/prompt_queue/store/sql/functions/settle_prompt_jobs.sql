@@ -2,7 +2,9 @@
 -- prompt, error, error_code, source, model, delay_seconds}; outcome is completed, failed, retry
 -- (burns a retry), postponed or released (neither burns one). The token must be the current one;
 -- only a completed prompt, which is paid for, is also taken from a worker that lost its lease,
--- while the job is open. Dependents in jobs follow in the same transaction.
+-- while the job is open. What is refused is noted as an event, unless it only repeats the outcome
+-- that this token (its first characters are in the event) has had accepted. Dependents in jobs
+-- follow in the same transaction.
 create or replace function public.settle_prompt_jobs(p_outcomes jsonb)
 returns table (job_id uuid, applied boolean, status text)
 language plpgsql
@@ -31,24 +33,33 @@ begin
     )
     order by o.job_id
   ),
-  held as materialized (
-    select q.job_id, q.user_id, q.lease_token
-    from public.prompt_job_queue q
-    where q.job_id in (select p.job_id from proposed p)
-    order by q.job_id
-    for update
-  ),
-  accepted as materialized (
-    select p.*, h.user_id,
+  judged as materialized (
+    select p.*, j.user_id, j.status as present,
+      j.generated_prompt as present_prompt,
       case
         when p.outcome = 'retry' and j.retry_count >= j.max_retries then 'failed'
         else p.outcome
       end as act,
-      greatest(coalesce(p.delay_seconds, 0), 0) as delay
+      greatest(coalesce(p.delay_seconds, 0), 0) as delay,
+      coalesce(q.lease_token = p.lease_token or p.outcome = 'completed', false)
+        and q.job_id is not null as accepted
     from proposed p
-    join held h on h.job_id = p.job_id
-    join public.prompt_generation_jobs j on j.id = p.job_id
-    where h.lease_token = p.lease_token or p.outcome = 'completed'
+    left join public.prompt_generation_jobs j on j.id = p.job_id
+    left join public.prompt_job_queue q on q.job_id = p.job_id
+  ),
+  accepted as materialized (
+    select g.* from judged g where g.accepted
+  ),
+  refused as materialized (
+    select g.*, exists (
+      select from public.prompt_job_events e
+      where e.job_id = g.job_id and e.data ->> 'lease' = left(g.lease_token::text, 8)
+        and (
+          e.kind = g.outcome or g.outcome = 'retry' and e.kind in ('retry_scheduled', 'failed')
+        )
+        and (g.outcome <> 'completed' or g.present_prompt = g.prompt)
+    ) as repeated
+    from judged g where not g.accepted
   ),
   removed as (
     delete from public.prompt_job_queue q
@@ -77,7 +88,6 @@ begin
       updated_at = v_now
     from accepted a
     where j.id = a.job_id
-    returning j.id, j.status, j.retry_count
   ),
   dependents as (
     update public.jobs d
@@ -90,19 +100,19 @@ begin
     select a.job_id, a.user_id, case a.act when 'retry' then 'retry_scheduled' else a.act end,
       jsonb_strip_nulls(jsonb_build_object(
         'code', a.error_code, 'model', a.model, 'source', a.source,
-        'delaySeconds', nullif(a.delay, 0)
+        'delaySeconds', nullif(a.delay, 0), 'lease', left(a.lease_token::text, 8)
       ))
     from accepted a
     union all
-    select p.job_id, j.user_id, 'stale_write_refused',
-      jsonb_strip_nulls(jsonb_build_object('outcome', p.outcome, 'code', p.error_code))
-    from proposed p
-    join public.prompt_generation_jobs j on j.id = p.job_id
-    where not exists (select from accepted a where a.job_id = p.job_id)
+    select r.job_id, r.user_id, 'stale_write_refused',
+      jsonb_strip_nulls(jsonb_build_object('outcome', r.outcome, 'code', r.error_code))
+    from refused r
+    where not r.repeated and r.user_id is not null
   )
-  select p.job_id, r.id is not null, coalesce(r.status, j.status)
-  from proposed p
-  left join recorded r on r.id = p.job_id
-  left join public.prompt_generation_jobs j on j.id = p.job_id;
+  select a.job_id, true, case when a.act in ('completed', 'failed') then a.act else 'queued' end
+  from accepted a
+  union all
+  select r.job_id, false, r.present
+  from refused r;
 end
 $$;
