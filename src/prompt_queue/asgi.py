@@ -19,10 +19,10 @@ from prompt_queue.guards.urls import trusted_authorities
 from prompt_queue.server import InitReport, Parts, create_app
 from prompt_queue.settings import DEMO_MODEL_ID, DEMO_ROW_ID, DEMO_USER_ID, Settings
 from prompt_queue.storage.samples import read_sample, sample_names
-from prompt_queue.store.database import Database, DatabaseRefused
+from prompt_queue.store.database import Database, DatabaseRefused, DatabaseUnavailable
 from prompt_queue.store.embedded import default_data_dir
 from prompt_queue.store.intake import Intake
-from prompt_queue.store.migrate import migrate, missing_versions, read_migrations
+from prompt_queue.store.migrate import MigrationError, migrate, missing_versions, read_migrations
 from prompt_queue.store.operator_store import OperatorStore
 from prompt_queue.store.prompt_store import PromptStore
 from prompt_queue.store.row_store import RowStore
@@ -41,18 +41,41 @@ class CannotServe(Exception):
 class SchemaCheck:
     """What the database's schema lacks; once it lacks nothing, only that the database answers."""
 
-    def __init__(self, database: Database) -> None:
+    def __init__(self, settings: Settings, database: Database) -> None:
+        self._settings = settings
         self._database = database
         self._complete = False
 
     async def pending(self) -> Sequence[str]:
-        """File names of missing migrations. Raises MigrationError, DatabaseUnavailable."""
+        """File names of missing migrations; with the last of them the queue gets its settings.
+
+        Raises MigrationError, DatabaseUnavailable.
+        """
         if self._complete:
             await WorkerStore(self._database).facts()
             return ()
         missing = await missing_versions(self._database.dsn, read_migrations())
+        if not missing:
+            await configure(self._settings, self._database)
         self._complete = not missing
         return [f"{m.version}_{m.name}.sql" for m in missing]
+
+
+async def open_for_serving(settings: Settings, dsn: str) -> tuple[Database, SchemaCheck]:
+    """A database that may be away for now, or without its schema: /api/health/ready says so.
+
+    Raises DatabaseRefused.
+    """
+    try:
+        database = await Database.open(dsn)
+    except DatabaseUnavailable as error:
+        log(Event.DATABASE_AWAY, level="warning", reason=str(error))
+        database = await Database.open(dsn, lazy=True)
+        return database, SchemaCheck(settings, database)
+    schema = SchemaCheck(settings, database)
+    with contextlib.suppress(MigrationError, DatabaseRefused, DatabaseUnavailable):
+        await schema.pending()
+    return database, schema
 
 
 async def initialise(settings: Settings, database: Database) -> InitReport:
@@ -77,11 +100,8 @@ async def initialise(settings: Settings, database: Database) -> InitReport:
 
 @asynccontextmanager
 async def build(settings: Settings, dsn: str) -> AsyncIterator[FastAPI]:
-    """The application on an open database, which is closed at the end.
-
-    Raises DatabaseUnavailable where there is none.
-    """
-    database = await Database.open(dsn)
+    """The application on an open database, which is closed at the end. Raises DatabaseRefused."""
+    database, schema = await open_for_serving(settings, dsn)
     store, worker_store = PromptStore(database), WorkerStore(database)
     data_dir = settings.data_dir or default_data_dir()
     watch = JobWatch(store.find_versions)
@@ -101,7 +121,7 @@ async def build(settings: Settings, dsn: str) -> AsyncIterator[FastAPI]:
         read_sample=read_sample,
         tick=build_tick(settings, database),
         initialise=lambda: initialise(settings, database),
-        pending_migrations=SchemaCheck(database).pending,
+        pending_migrations=schema.pending,
         clock=DatabaseClock(database_seconds),
         estimates=Estimates(store.stats),
         watch=watch,
@@ -117,9 +137,6 @@ async def build(settings: Settings, dsn: str) -> AsyncIterator[FastAPI]:
         cron_budget_seconds=settings.cron_budget_seconds,
     )
     try:
-        # A schema that is not there yet is for /api/health/ready to report.
-        with contextlib.suppress(DatabaseRefused):
-            await configure(settings, database)
         yield create_app(parts, __version__)
     finally:
         await watch.close()
@@ -186,7 +203,7 @@ def listen(host: str, port: int) -> socket.socket:
 
 
 def serve(settings: Settings, dsn: str) -> None:
-    """Serve until SIGTERM or SIGINT. Raises CannotServe, DatabaseUnavailable."""
+    """Serve until SIGTERM or SIGINT. Raises CannotServe, DatabaseRefused."""
     with listen(settings.host, settings.port) as listener:
         port = listener.getsockname()[1]
         settings = settings.model_copy(update={"port": port})

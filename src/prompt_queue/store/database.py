@@ -1,38 +1,41 @@
-"""Connections to PostgreSQL: a small pool, transactions, a listener. The only driver import."""
+"""Connections to PostgreSQL: a small pool, transactions, a listener."""
 
 import asyncio
-import json
 import random
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
-from functools import cache
+from functools import cache, partial
 from importlib.resources import files
 from typing import Any, TypeVar
 
 import asyncpg
 
-STATEMENT_SECONDS = 30.0
-CONNECT_SECONDS = 10.0
+from prompt_queue.store.connecting import (
+    CONNECT_SECONDS,
+    LOST,
+    STATEMENT_SECONDS,
+    DatabaseRefused,
+    DatabaseUnavailable,
+    connect,
+    connect_to_any,
+    explained,
+)
+
+__all__ = [
+    "Database",
+    "DatabaseRefused",
+    "DatabaseUnavailable",
+    "Listener",
+    "Transaction",
+    "connect",
+]
+
 WAKE_CHANNEL = "prompt_queue"
 
-# Connection failures, shutdowns, lock conflicts: the same call may work a moment later.
-_PASSING_SQLSTATES = ("08", "40", "53", "55P03", "57")
-# A connection that is cut at a bad moment leaves the driver in a state that it calls its own error.
-_LOST = (OSError, TimeoutError, asyncpg.InterfaceError, asyncpg.InternalClientError)
+# Connection failures, shutdowns, lock conflicts, a primary that has become a standby: the same
+# call may work a moment later.
+_PASSING_SQLSTATES = ("08", "25006", "40", "53", "55P03", "57")
 _T = TypeVar("_T")
-
-
-class DatabaseUnavailable(Exception):
-    """The database cannot be reached for now; what was under way may or may not have counted."""
-
-
-class DatabaseRefused(Exception):
-    """The database has answered, and will not do it: the message is its own sentence."""
-
-    def __init__(self, message: str, sqlstate: str | None, constraint: str | None) -> None:
-        super().__init__(message)
-        self.sqlstate = sqlstate or ""
-        self.constraint = constraint or ""
 
 
 @cache
@@ -47,74 +50,54 @@ def is_passing(error: BaseException) -> bool:
     """True when the failure says nothing about the statement itself."""
     if isinstance(error, asyncpg.PostgresError):
         return (error.sqlstate or "").startswith(_PASSING_SQLSTATES)
-    return isinstance(error, _LOST)
-
-
-async def _prepare_connection(connection: asyncpg.Connection) -> None:
-    for name in ("json", "jsonb"):
-        await connection.set_type_codec(
-            name, encoder=json.dumps, decoder=json.loads, schema="pg_catalog"
-        )
+    return isinstance(error, LOST)
 
 
 async def _keep_as_is(_connection: asyncpg.Connection) -> None:
     """Replaces the driver's reset, a round trip that undoes what we never do (SET, LISTEN)."""
 
 
-async def connect(dsn: str) -> asyncpg.Connection:
-    """One connection of its own. Raises DatabaseUnavailable with a sentence without secrets."""
-    try:
-        connection = await asyncpg.connect(
-            dsn,
-            timeout=CONNECT_SECONDS,
-            command_timeout=STATEMENT_SECONDS,
-            statement_cache_size=0,
-            server_settings={"application_name": "prompt-queue"},
-        )
-        await _prepare_connection(connection)
-    except asyncpg.PostgresError as error:
-        raise DatabaseUnavailable(f"PostgreSQL refused the connection: {error}") from None
-    except (OSError, TimeoutError, asyncpg.InterfaceError, ValueError) as error:
-        raise DatabaseUnavailable(
-            f"PostgreSQL cannot be reached ({type(error).__name__}); check DATABASE_URL"
-        ) from None
-    return connection
-
-
 class Database:
     """A pool that survives restarts of the server: passing failures are tried again."""
 
-    def __init__(self, pool: asyncpg.Pool, dsn: str, direct_dsn: str) -> None:
+    def __init__(self, pool: asyncpg.Pool, dsn: str, direct_dsn: str, tries: int) -> None:
         self._pool = pool
+        self._tries = tries
         self.dsn = dsn
         self.direct_dsn = direct_dsn
 
     @classmethod
-    async def open(cls, dsn: str, *, direct_dsn: str | None = None, size: int = 5) -> "Database":
-        """Connect. Statements are not cached by name, so a transaction pooler may be between.
+    async def open(
+        cls,
+        dsn: str,
+        *,
+        direct_dsn: str | None = None,
+        size: int = 5,
+        lazy: bool = False,
+        statement_seconds: float = STATEMENT_SECONDS,
+        tries: int = 4,
+    ) -> "Database":
+        """Connect to the host that takes writes; `lazy` connects with the first statement.
 
-        Raises DatabaseUnavailable.
+        A statement without an answer after `statement_seconds` has failed; one that failed in
+        passing is sent up to `tries` times. Raises DatabaseUnavailable, DatabaseRefused.
         """
         try:
             pool = await asyncpg.create_pool(
                 dsn,
-                min_size=1,
+                min_size=0 if lazy else 1,
                 max_size=size,
-                timeout=CONNECT_SECONDS,
-                command_timeout=STATEMENT_SECONDS,
-                statement_cache_size=0,
                 max_inactive_connection_lifetime=300,
-                init=_prepare_connection,
                 reset=_keep_as_is,
-                server_settings={"application_name": "prompt-queue"},
+                connect=partial(connect_to_any, statement_seconds=statement_seconds),
             )
         except asyncpg.PostgresError as error:
-            raise DatabaseUnavailable(f"PostgreSQL refused the connection: {error}") from None
-        except (OSError, TimeoutError, asyncpg.InterfaceError, ValueError) as error:
+            raise explained(error) from None
+        except (*LOST, ValueError) as error:
             raise DatabaseUnavailable(
                 f"PostgreSQL cannot be reached ({type(error).__name__}); check DATABASE_URL"
             ) from None
-        return cls(pool, dsn, direct_dsn or dsn)
+        return cls(pool, dsn, direct_dsn or dsn, tries)
 
     async def close(self) -> None:
         """Close the pool; connections that hang are cut after two seconds."""
@@ -153,7 +136,7 @@ class Database:
                 yield Transaction(connection)
         except asyncpg.PostgresError as error:
             raise _translated(error) from error
-        except _LOST as error:
+        except LOST as error:
             raise DatabaseUnavailable(f"PostgreSQL went away ({type(error).__name__})") from error
 
     @asynccontextmanager
@@ -161,25 +144,30 @@ class Database:
         connection = await self._pool.acquire(timeout=CONNECT_SECONDS)
         try:
             yield connection
-        except (asyncio.CancelledError, TimeoutError, asyncpg.InternalClientError):
+        except asyncio.CancelledError:
+            connection.terminate()
+            raise
+        except (TimeoutError, asyncpg.ReadOnlySQLTransactionError, asyncpg.InternalClientError):
             # Its statement may still run; asking a frozen server to cancel it could take for ever.
             connection.terminate()
+            # The idle ones lead to the same server.
+            await self._pool.expire_connections()
             raise
         finally:
             await self._pool.release(connection)
 
-    async def _with_patience(self, run: Callable[[], Awaitable[_T]], tries: int = 4) -> _T:
-        for attempt in range(1, tries + 1):
+    async def _with_patience(self, run: Callable[[], Awaitable[_T]]) -> _T:
+        for attempt in range(1, self._tries + 1):
             try:
                 return await run()
-            except (asyncpg.PostgresError, *_LOST) as error:
+            except (asyncpg.PostgresError, *LOST) as error:
                 if not is_passing(error):
                     raise _translated(error) from error
-                if attempt == tries:
+                if attempt == self._tries:
                     raise DatabaseUnavailable(
                         f"PostgreSQL went away ({type(error).__name__})"
                     ) from error
-            await asyncio.sleep(random.uniform(0.05, 0.2) * 2**attempt)  # noqa: S311
+            await asyncio.sleep(random.uniform(0.02, 0.2 * 2**attempt))  # noqa: S311
         raise AssertionError("unreachable")
 
 
@@ -213,7 +201,7 @@ class Listener:
         while True:
             try:
                 await self._listen_until_lost()
-            except (DatabaseUnavailable, asyncpg.PostgresError, *_LOST):
+            except (DatabaseUnavailable, asyncpg.PostgresError, *LOST):
                 pass
             await asyncio.sleep(random.uniform(0.5, 3.0))  # noqa: S311
 

@@ -44,26 +44,34 @@ class Heartbeat:
     async def _beat_until_stopped(self) -> None:
         database: Database | None = None
         while not self._stop.is_set():
+            pause = self._lease_seconds / 3
             try:
-                database = database or await Database.open(self._dsn, size=1)
+                database = database or await self._open()
                 await self._beat(database)
             except (DatabaseUnavailable, DatabaseRefused) as error:
                 log(Event.HEARTBEAT_MISSED, level="warning", reason=str(error))
-            await asyncio.to_thread(self._stop.wait, self._lease_seconds / 3)
+                pause = self._lease_seconds / 10
+            await asyncio.to_thread(self._stop.wait, pause)
         if database is not None:
             await self._say_goodbye(database)
+
+    async def _open(self) -> Database:
+        """A beat that gets no answer in time for the next one is better said again."""
+        return await Database.open(
+            self._dsn, size=1, lazy=True, statement_seconds=self._lease_seconds / 3, tries=1
+        )
 
     async def _beat(self, database: Database) -> None:
         progress = self._leases.progress
         if progress == self._last_progress:
             log(Event.HEARTBEAT_MISSED, level="warning", reason="the loop makes no progress")
             return
-        self._last_progress = progress
         tokens = self._leases.tokens()
+        await self._renew(database, tokens)
         await WorkerStore(database).seen(
             self._worker, socket.gethostname(), os.getpid(), self._concurrency, len(tokens)
         )
-        await self._renew(database, tokens)
+        self._last_progress = progress
 
     async def _renew(self, database: Database, tokens: dict[UUID, UUID]) -> None:
         if not tokens:

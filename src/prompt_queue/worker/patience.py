@@ -8,16 +8,21 @@ from typing import TypeVar
 from prompt_queue.store.database import DatabaseUnavailable
 from prompt_queue.telemetry import Event, log
 
-RECONNECT_SECONDS = 2.0
+SHORTEST_SECONDS = 0.05
+FIRST_SECONDS = 0.5
+LONGEST_SECONDS = 5.0
 
 Result = TypeVar("Result")
 
 
 async def patiently(act: Callable[[], Awaitable[Result]]) -> Result:
     """Repeat an act that may be repeated until the database has answered, or until cancelled."""
+    longest = FIRST_SECONDS
     while True:
         try:
             return await act()
         except DatabaseUnavailable as error:
             log(Event.DATABASE_AWAY, level="warning", reason=str(error))
-            await asyncio.sleep(RECONNECT_SECONDS * random.uniform(0.5, 1))  # noqa: S311
+            # Full jitter: a fleet that lost its database together must not come back together.
+            await asyncio.sleep(random.uniform(SHORTEST_SECONDS, longest))  # noqa: S311
+            longest = min(longest * 2, LONGEST_SECONDS)

@@ -34,6 +34,7 @@ from prompt_queue.worker.janitor import Janitor
 from prompt_queue.worker.leases import HeldLeases
 from prompt_queue.worker.ledger import StoreLedger
 from prompt_queue.worker.loop import WorkLoop
+from prompt_queue.worker.patience import patiently
 from prompt_queue.worker.stations import GenerationStation
 
 LINK_KEY = "link.key"
@@ -154,11 +155,15 @@ async def configure(settings: Settings, database: Database) -> None:
 
 
 async def run_worker(settings: Settings, dsn: str) -> None:
-    """Work until SIGTERM or SIGINT; a second signal hurries. Raises CannotWork."""
+    """Work until SIGTERM or SIGINT; a second signal hurries. Waits for a database that is away.
+
+    Raises CannotWork, DatabaseRefused.
+    """
     direct = settings.database_direct_url
-    database = await Database.open(dsn, direct_dsn=direct.get_secret_value() if direct else None)
+    direct_dsn = direct.get_secret_value() if direct else None
+    database = await patiently(lambda: Database.open(dsn, direct_dsn=direct_dsn))
     try:
-        await configure(settings, database)
+        await patiently(lambda: configure(settings, database))
         async with crew(settings, database) as parts:
             await _run_crew(parts, database)
     finally:
