@@ -61,20 +61,20 @@ async def connect(dsn: str, *, statement_seconds: float = STATEMENT_SECONDS) -> 
     """
     try:
         return await connect_to_any(dsn, statement_seconds=statement_seconds)
-    except asyncpg.PostgresError as error:
+    except (asyncpg.PostgresError, *LOST, ValueError) as error:
         raise explained(error) from None
-    except (*LOST, ValueError) as error:
-        raise DatabaseUnavailable(
-            f"PostgreSQL cannot be reached ({type(error).__name__}); check DATABASE_URL"
-        ) from None
 
 
-def explained(error: asyncpg.PostgresError) -> DatabaseUnavailable | DatabaseRefused:
-    """Why the server did not let us in."""
-    message = f"PostgreSQL refused the connection: {error}"
-    if (error.sqlstate or "").startswith(_LASTING_SQLSTATES):
-        return DatabaseRefused(message, error.sqlstate, None)
-    return DatabaseUnavailable(message)
+def explained(error: Exception) -> DatabaseUnavailable | DatabaseRefused:
+    """Why there is no connection."""
+    if isinstance(error, asyncpg.PostgresError) and not (error.sqlstate or "").startswith("08"):
+        message = f"PostgreSQL refused the connection: {error}"
+        if (error.sqlstate or "").startswith(_LASTING_SQLSTATES):
+            return DatabaseRefused(message, error.sqlstate, None)
+        return DatabaseUnavailable(message)
+    return DatabaseUnavailable(
+        f"PostgreSQL cannot be reached ({type(error).__name__}); check DATABASE_URL"
+    )
 
 
 async def connect_to_any(

@@ -91,12 +91,8 @@ class Database:
                 reset=_keep_as_is,
                 connect=partial(connect_to_any, statement_seconds=statement_seconds),
             )
-        except asyncpg.PostgresError as error:
+        except (asyncpg.PostgresError, *LOST, ValueError) as error:
             raise explained(error) from None
-        except (*LOST, ValueError) as error:
-            raise DatabaseUnavailable(
-                f"PostgreSQL cannot be reached ({type(error).__name__}); check DATABASE_URL"
-            ) from None
         return cls(pool, dsn, direct_dsn or dsn, tries)
 
     async def close(self) -> None:
