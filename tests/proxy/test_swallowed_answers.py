@@ -27,6 +27,7 @@ async def test_a_repeated_request_with_its_key_gets_the_one_job(
         assert trap.sprung
         assert (lost.status, lost.body["code"]) == (503, "database_unavailable")
         assert lost.body["retryable"]
+        assert "may have counted: repeat it with the same Idempotency-Key" in lost.body["detail"]
         assert int(lost.headers["Retry-After"]) >= 1
         again = await api.post(QUEUE, **request)
     assert again.status == 202
@@ -47,3 +48,15 @@ async def test_a_cancel_is_answered_although_the_line_broke(
     assert trap.sprung
     assert (reply.status, reply.body["status"]) == (200, "cancelled")
     assert await kinds(database, job_id) == ["queued", "cancelled"]
+
+
+async def test_without_a_key_the_answer_says_that_the_job_may_be_there(
+    database: Database, proxy: PostgresProxy, demo: UUID, tmp_path: Path
+) -> None:
+    """The insert was committed, nobody knows, and the text promises neither."""
+    async with running(proxy.dsn, tmp_path) as api:
+        proxy.trap("^commit", When.AFTER)
+        lost = await api.post(QUEUE, json={"rowId": str(demo), "targetUrl": PHOTO})
+    assert (lost.status, lost.body["code"]) == (503, "database_unavailable")
+    assert "or look first" in lost.body["detail"]
+    assert (await PromptStore(database).stats()).total_queued == 1

@@ -191,22 +191,25 @@ async def test_a_cancel_stops_the_call_that_is_under_way(
     xai_stand_in: StandIn,
     picture_server: PictureServer,
 ) -> None:
-    """The heartbeat learns that the lease is gone, and the HTTP exchange is closed."""
+    """The heartbeat learns that the lease is gone, and closes the HTTP exchange within
+    a third of the lease and a second."""
+    lease_seconds = 3.0
     xai_stand_in.script({"fault": "hang", "seconds": 60, "times": 1})
     job_id = await enqueue(database, demo, picture_server.add("t.png", plain("teal")))
-    async with running(make_settings(lease_seconds=1.5), database):
+    async with running(make_settings(lease_seconds=lease_seconds), database):
 
         async def asked() -> object:
             return await store.calls(job_id)
 
         await until(asked)
         assert (await store.cancel(job_id, DEMO_USER_ID)).call_in_flight
+        assert (await store.find_job(job_id)).status is Status.CANCELLED
 
         async def interrupted() -> bool:
             (call,) = await store.calls(job_id)
             return bool(call["state"] == "unanswered")
 
-        await until(interrupted, 5)
+        await until(interrupted, lease_seconds / 3 + 1)
     assert (await store.find_job(job_id)).status is Status.CANCELLED
 
 

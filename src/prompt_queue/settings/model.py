@@ -54,7 +54,10 @@ class Settings(BaseSettings):
         "Base URL of the WaveSpeed API; trusted by its exact origin.",
     )
     database_url: SecretStr | None = _knob(
-        "DATABASE_URL", None, "PostgreSQL 15 to 18. Without it the embedded PostgreSQL is used."
+        "DATABASE_URL",
+        None,
+        "PostgreSQL 15 to 18. Several hosts, separated by commas, are a primary and its standbys: the "
+        "one that takes writes is used. Without it the embedded PostgreSQL is used.",
     )
     database_direct_url: SecretStr | None = _knob(
         "DATABASE_DIRECT_URL",
