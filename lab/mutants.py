@@ -23,6 +23,11 @@ RETRY = "retry_prompt_job"
 UPDATE = "update_prompt_job_status"
 LEASE = "lease_prompt_jobs"
 GUARD = "guard_final_prompt_job"
+TAKE = "take_prompt_singleton"
+ADMIT = "admit_capped_prompt_jobs"
+MANY = "retry_prompt_jobs"
+PRUNE = "prune_prompt_jobs"
+TURNS = "prompt_claim_key"
 
 _FENCE = "q.lease_token = p.lease_token or p.outcome = 'completed'"
 _WAIT = "  order by q.job_id\n  for update;\n"
@@ -186,6 +191,53 @@ MUTANTS: tuple[Mutant, ...] = (
     _mutant("claim: locks nothing", LEASE, "      for update skip locked\n", ""),
     _mutant("claim: although paused", "claim_prompt_jobs", "p.model = ''", "false"),
     _mutant("wake: too early", "wake_due_prompt_jobs", " and q.next_attempt_at <= v_now", ""),
+    # Order and care.
+    _mutant("turns: by age alone", TURNS, "q.claim_key + 1", "q.claim_key"),
+    _mutant("turns: a user's own are not looked at", TURNS, "q.user_id = p_user_id", "false"),
+    _mutant(
+        "lanes: waiting does not count",
+        LEASE,
+        "q.enqueued_at - v_step * q.priority as due\n"
+        "      from public.prompt_job_queue q\n      where q.state = 'ready' and q.priority = lane",
+        "q.enqueued_at - interval '1 year' * q.priority as due\n"
+        "      from public.prompt_job_queue q\n      where q.state = 'ready' and q.priority = lane",
+    ),
+    _mutant(
+        "lanes: waiting is all that counts",
+        LEASE,
+        "v_step := make_interval(secs => coalesce(v_settings.ageing_seconds, 600))",
+        "v_step := interval '0'",
+    ),
+    _mutant("cap: one too many", LEASE, ") > v_cap end", ") > v_cap + 1 end"),
+    _mutant(
+        "cap: counted without the lock", LEASE, "perform pg_advisory_xact_lock(", "perform abs("
+    ),
+    _mutant("cap: what is held does not count", LEASE, "n.of_user + (", "n.of_user + 0 * ("),
+    _mutant("cap: not looked at", LEASE, "where not j.above_cap", ""),
+    _mutant("cap: set aside for ever", ADMIT, "p_cap is null then p_limit", "p_cap is null then 0"),
+    _mutant("cap: never let in again", ADMIT, "else greatest(p_cap - (", "else least(0, ("),
+    _mutant("singleton: anybody's", TAKE, "s.lease_until < clock_timestamp()", "true"),
+    _mutant("singleton: for ever", TAKE, "s.lease_until < clock_timestamp()", "false"),
+    _mutant("singleton: not asked twice", TAKE, " or s.token = excluded.token", ""),
+    _mutant(
+        "singleton: released by others", "release_prompt_singleton", "s.token = p_token", "true"
+    ),
+    Mutant(
+        "retry many: any user",
+        (
+            Edit(MANY, "p_user_id is null or", "true or"),
+            Edit(MANY, "o.id, p_user_id, p_actor", "o.id, null, p_actor"),
+        ),
+    ),
+    _mutant("retry many: any class", MANY, "p_error_code is null or", "true or"),
+    _mutant("retry many: no limit", MANY, "    limit p_limit\n", ""),
+    _mutant("prune: what jobs names", PRUNE, "d.prompt_job_id = j.id", "false"),
+    _mutant("prune: young ones", PRUNE, "secs => p_days * 86400", "secs => 0"),
+    _mutant("prune: calls of open jobs", "prune_provider_calls", "q.job_id = c.job_id", "false"),
+    _mutant("prune: young calls", "prune_provider_calls", "secs => p_days * 86400", "secs => 0"),
+    _mutant(
+        "prune: young events", "prune_prompt_job_events", "secs => p_days * 86400", "secs => 0"
+    ),
 )
 AS_THEY_ARE = Mutant("the functions as they are", ())
 

@@ -82,15 +82,17 @@ class Acts:
     async def clear(self) -> None:
         """Remove every job with all that belongs to it."""
         await self.connection.execute(
-            "delete from public.prompt_generation_jobs; delete from public.prompt_job_queue;"
+            "delete from jobs; delete from public.prompt_generation_jobs;"
+            "delete from public.prompt_job_queue;"
             "delete from public.prompt_job_events; delete from public.provider_calls;"
             "delete from public.prompt_queue_pauses"
         )
 
-    async def enqueue(self, max_retries: int = 3) -> UUID:
+    async def enqueue(self, max_retries: int = 3, priority: int = 5) -> UUID:
         answer: UUID = await self.connection.fetchval(
-            "select public.enqueue_prompt_job($1, 'https://example.com/a', p_max_retries => $2)",
-            self._row, max_retries,
+            "select public.enqueue_prompt_job("
+            "$1, 'https://example.com/a', p_max_retries => $2, p_priority => $3)",
+            self._row, max_retries, priority,
         )  # fmt: skip
         return answer
 

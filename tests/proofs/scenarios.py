@@ -6,6 +6,7 @@ from uuid import UUID, uuid4
 import asyncpg
 
 from tests.proofs.acts import PROMPT, Acts
+from tests.proofs.care import CARE
 
 Scenario = Callable[[Acts, Acts], Awaitable[None]]
 
@@ -249,4 +250,5 @@ SCENARIOS: tuple[Scenario, ...] = (
     a_paid_call_needs_the_lease,
     a_pause_gives_nothing_out,
     the_four_arguments_work_on_open_jobs,
+    *CARE,
 )
