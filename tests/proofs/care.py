@@ -106,7 +106,7 @@ async def waiting_counts_as_priority(queue: Acts, _: Acts) -> None:
 async def a_filter_finds_its_own(queue: Acts, _: Acts) -> None:
     """A retry of many reopens the failed jobs of its user and class, up to its limit."""
     jobs = []
-    for _ in range(3):
+    for _round in range(3):
         job = await queue.enqueue()
         token = (await queue.claim())[job]
         assert (await queue.settle(job, token, "failed"))[0]
