@@ -1,7 +1,7 @@
 """One kind of fault from beginning to end: harm, drain, check."""
 
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Final, Protocol
 
 from lab.checker import Findings, check
@@ -9,12 +9,15 @@ from lab.faults import (
     backend_terminations,
     cron_ticks,
     database_crashes,
+    database_link,
     failpoint_kills,
     freezes,
     lost_replies,
+    provider_link,
     random_kills,
     same_key,
     stalls,
+    swallowed_commits,
 )
 from lab.rig import Rig, open_rig
 
@@ -36,6 +39,9 @@ FAULTS: Final[tuple[Fault, ...]] = (
     stalls,
     database_crashes,
     backend_terminations,
+    swallowed_commits,
+    database_link,
+    provider_link,
     lost_replies,
     same_key,
     cron_ticks,
@@ -52,6 +58,7 @@ class Result:
     calls: int
     seconds: float
     findings: Findings
+    hits: dict[str, int] = field(default_factory=dict)
 
 
 async def run_campaign(fault: Fault, seed: int, scale: float) -> Result:
@@ -61,5 +68,7 @@ async def run_campaign(fault: Fault, seed: int, scale: float) -> Result:
         trials = await fault.run(rig, max(1, round(fault.TRIALS * scale)))
         await rig.drain()
         logs = await rig.logs()
+        hits = dict(rig.hits)
     seconds = time.monotonic() - began
-    return Result(fault.KIND, trials, len(logs.jobs), len(logs.calls), seconds, check(logs))
+    findings = check(logs)
+    return Result(fault.KIND, trials, len(logs.jobs), len(logs.calls), seconds, findings, hits)

@@ -3,12 +3,15 @@
 from collections import Counter, defaultdict
 from dataclasses import dataclass, field, fields
 
-from lab.logs import FINAL, Logs
+from lab.logs import FINAL, Book, Job, Logs
 
 
 @dataclass(slots=True)
 class Findings:
-    """What was violated, a sentence each, and how long recovery took."""
+    """What was violated, a sentence each, and how long recovery took, in seconds.
+
+    `recoveries` begin with the death of a worker, `restarts` with the return of the database.
+    """
 
     lost: list[str] = field(default_factory=list)
     duplicated: list[str] = field(default_factory=list)
@@ -18,6 +21,7 @@ class Findings:
     attempts: list[str] = field(default_factory=list)
     surprises: list[str] = field(default_factory=list)
     recoveries: list[float] = field(default_factory=list)
+    restarts: list[float] = field(default_factory=list)
 
     @property
     def violations(self) -> list[str]:
@@ -25,7 +29,7 @@ class Findings:
         return [
             f"{kind.name}: {sentence}"
             for kind in fields(self)
-            if kind.name != "recoveries"
+            if kind.name not in ("recoveries", "restarts")
             for sentence in getattr(self, kind.name)
         ]
 
@@ -41,6 +45,7 @@ def check(logs: Logs) -> Findings:
         attempts=_attempts(logs),
         surprises=list(logs.surprises),
         recoveries=_recoveries(logs),
+        restarts=_restarts(logs),
     )
 
 
@@ -67,9 +72,12 @@ def _duplicated(logs: Logs) -> list[str]:
     for request in logs.requests:
         if request.outcome == "ok" and request.job_id:
             answers[request.key].add(request.job_id)
+    owners = Counter(job.owner for job in logs.jobs.values())
+    keys = {request.owner: request.key for request in logs.requests if request.owner}
     return [
         *(f"{job} completed {times} times" for job, times in completions.items() if times > 1),
         *(f"the key {key} got {len(ids)} jobs" for key, ids in answers.items() if len(ids) > 1),
+        *(f"the key {keys[o]} made {n} jobs" for o, n in owners.items() if o in keys and n > 1),
         *(f"{e.name} was won by {len(e.winners)}" for e in logs.elections if len(e.winners) != 1),
     ]
 
@@ -100,16 +108,31 @@ def _final_changed(logs: Logs) -> list[str]:
 
 
 def _paid(logs: Logs) -> list[str]:
-    reached = Counter(logs.calls)
-    found = []
+    """By conversation, which is all that the provider knows of a job whose pictures it never saw.
+
+    A send without an answer may have been paid: max_retries + 1 of them. What was answered is
+    bought again only by a claim of its own.
+    """
+    reached = Counter(call.conversation for call in logs.calls)
+    prompts = Counter(call.conversation for call in logs.calls if call.prompt_sent)
+    claims = Counter(lease.job_id for lease in logs.leases if lease.new_token is not None)
+    jobs: dict[str | None, list[Job]] = defaultdict(list)
     for job in logs.jobs.values():
-        bound = 1 + job.max_retries
-        for what, count in (
-            ("calls reached the provider", reached[job.nonce] if job.nonce else 0),
-            ("calls are unanswered in the cost book", logs.unanswered.get(job.job_id, 0)),
+        jobs[job.conversation].append(job)
+    found = [f"{n} requests came from no job" for c, n in reached.items() if c not in jobs]
+    for conversation, own in jobs.items():
+        books = [logs.book.get(job.job_id, Book(0, 0, 0)) for job in own]
+        bound = sum(job.max_retries + 1 for job in own)
+        begun = sum(book.begun for book in books)
+        lost = reached[conversation] - sum(book.replied for book in books)
+        for what, count, most in (
+            ("calls are unanswered in the cost book", sum(b.unanswered for b in books), bound),
+            ("requests reached the provider and got no answer", lost, bound),
+            ("requests reached the provider", reached[conversation], begun),
+            ("prompts were sold", prompts[conversation], sum(claims[job.job_id] for job in own)),
         ):
-            if count > bound:
-                found.append(f"{job.job_id}: {count} {what}, {bound} are allowed")
+            if count > most:
+                found.append(f"{own[0].job_id}: {count} {what}, {most} are allowed")
     return found
 
 
@@ -126,11 +149,9 @@ def _recoveries(logs: Logs) -> list[float]:
     by_job = defaultdict(list)
     for lease in logs.leases:
         by_job[lease.job_id].append(lease)
-    settled = sorted(row.at for row in logs.rows if row.new_status in FINAL)
     found = []
     for harm in logs.harms:
         if harm.pid is None:
-            found += [at - harm.at for at in settled if at > harm.at][:1]
             continue
         for changes in by_job.values():
             before = [change for change in changes if change.at <= harm.at]
@@ -138,6 +159,16 @@ def _recoveries(logs: Logs) -> list[float]:
                 continue
             claims = [c.at for c in changes if c.at > harm.at and c.new_token is not None]
             found += [at - harm.at for at in claims[:1]]
+    return found
+
+
+def _restarts(logs: Logs) -> list[float]:
+    """From each return of the database to the next job that becomes final."""
+    settled = sorted(row.at for row in logs.rows if row.new_status in FINAL)
+    found = []
+    for harm in logs.harms:
+        if harm.pid is None:
+            found += [at - harm.at for at in settled if at > harm.at][:1]
     return found
 
 

@@ -5,6 +5,8 @@ import json
 import signal
 import sys
 from asyncio.subprocess import PIPE, Process
+from collections import defaultdict
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Self
 
@@ -13,32 +15,44 @@ _ROOT = Path(__file__).resolve().parents[1]
 _EXPECTED_CODES = (0, -signal.SIGKILL, -signal.SIGTERM)
 
 
-class Forks:
-    """Starts workers in milliseconds and knows when each ended or was stopped."""
+@dataclass(frozen=True, slots=True)
+class Said:
+    """What the fork server said of a worker: at which monotonic time, and a number with it.
 
-    def __init__(self, process: Process) -> None:
-        self.crashes: list[int] = []
+    The number is the exit code of one that ended, the seconds of one whose loop stood still.
+    """
+
+    at: float
+    number: float = 0.0
+
+
+class Forks:
+    """Starts workers in milliseconds and knows when each ended, stopped or stood still."""
+
+    def __init__(self, process: Process, values: dict[str, Any]) -> None:
+        self.crashes: list[str] = []
         self._process = process
+        self._values = values
         self._started: asyncio.Queue[int] = asyncio.Queue()
         self._starting = asyncio.Lock()
-        self._ended: dict[int, asyncio.Future[float]] = {}
-        self._stopped: dict[int, asyncio.Future[float]] = {}
+        self._news: defaultdict[tuple[str, int], asyncio.Queue[Said]] = defaultdict(asyncio.Queue)
+        self._ended: dict[int, Said] = {}
         self._reading = asyncio.create_task(self._read())
 
     @classmethod
-    async def open(cls, settings: dict[str, Any], dsn: str, log: Path) -> Self:
-        """Start the server; every worker gets these settings."""
+    async def open(cls, values: dict[str, Any], log: Path) -> Self:
+        """Start the server; every worker gets these settings, unless it is told others."""
         process = await asyncio.create_subprocess_exec(
             sys.executable, "-m", "lab.worker_forks", stdin=PIPE, stdout=PIPE, cwd=_ROOT
         )
-        forks = cls(process)
-        forks._send({"settings": settings, "dsn": dsn, "log": str(log)})
+        forks = cls(process, values)
+        forks._send({"log": str(log)})
         return forks
 
-    async def start(self, armed: str = "") -> int:
+    async def start(self, armed: str = "", **other_settings: Any) -> int:
         """A new worker with these failpoints; returns its process id."""
         async with self._starting:
-            self._send({"start": armed})
+            self._send({"start": armed, "settings": self._values | other_settings})
             async with asyncio.timeout(30):
                 return await self._started.get()
 
@@ -48,11 +62,22 @@ class Forks:
 
     async def ended(self, pid: int, within: float) -> float | None:
         """When the worker ended (monotonic), None if it still runs after `within` seconds."""
-        return await _wait(self._future(self._ended, pid), within)
+        end = await self._ending(pid, within)
+        return end.at if end else None
+
+    async def killed(self, pid: int, within: float) -> float | None:
+        """When SIGKILL ended the worker; None if it still runs, or ended in another way."""
+        end = await self._ending(pid, within)
+        return end.at if end and end.number == -signal.SIGKILL else None
 
     async def stopped(self, pid: int, within: float) -> float | None:
         """When SIGSTOP reached the worker, None if it has not after `within` seconds."""
-        return await _wait(self._future(self._stopped, pid), within)
+        said = await self._next("stopped", pid, within)
+        return said.at if said else None
+
+    async def stalled(self, pid: int, within: float) -> Said | None:
+        """The next time that the worker's loop stood still, as soon as it turns again."""
+        return await self._next("stalled", pid, within)
 
     async def retire(self, pids: list[int], within: float = 10.0) -> None:
         """SIGTERM these workers, and SIGKILL those that do not leave in time."""
@@ -70,10 +95,17 @@ class Forks:
         await self._process.wait()
         await self._reading
 
-    def _future(self, of: dict[int, asyncio.Future[float]], pid: int) -> asyncio.Future[float]:
-        if pid not in of:
-            of[pid] = asyncio.get_running_loop().create_future()
-        return of[pid]
+    async def _ending(self, pid: int, within: float) -> Said | None:
+        if pid not in self._ended:
+            await self._next("ended", pid, within)
+        return self._ended.get(pid)
+
+    async def _next(self, what: str, pid: int, within: float) -> Said | None:
+        try:
+            async with asyncio.timeout(within):
+                return await self._news[what, pid].get()
+        except TimeoutError:
+            return None
 
     def _send(self, command: dict[str, Any]) -> None:
         if self._process.stdin is None:
@@ -84,25 +116,21 @@ class Forks:
         if self._process.stdout is None:
             return
         async for line in self._process.stdout:
-            said = json.loads(line)
-            if "started" in said:
+            self._hear(**json.loads(line))
+
+    def _hear(self, what: str, pid: int, at: float, number: float = 0.0, why: str = "") -> None:
+        match what:
+            case "started":
                 # A reused process id begins a new life.
-                self._ended.pop(said["started"], None)
-                self._stopped.pop(said["started"], None)
-                self._started.put_nowait(said["started"])
-                continue
-            of, pid = (
-                (self._ended, said["ended"])
-                if "ended" in said
-                else (self._stopped, said["stopped"])
-            )
-            if said.get("code", 0) not in _EXPECTED_CODES:
-                self.crashes.append(said["code"])
-            future = self._future(of, pid)
-            if not future.done():
-                future.set_result(said["at"])
-
-
-async def _wait(future: asyncio.Future[float], within: float) -> float | None:
-    await asyncio.wait({future}, timeout=within)
-    return future.result() if future.done() else None
+                self._ended.pop(pid, None)
+                for news in ("ended", "stopped", "stalled"):
+                    self._news.pop((news, pid), None)
+                self._started.put_nowait(pid)
+                return
+            case "failed":
+                self.crashes.append(f"a worker ended by itself: {why}")
+            case "ended":
+                self._ended[pid] = Said(at, number)
+                if number not in (*_EXPECTED_CODES, 1):
+                    self.crashes.append(f"a worker ended by itself with {number:g}")
+        self._news[what, pid].put_nowait(Said(at, number))

@@ -7,11 +7,32 @@ FINAL = frozenset({"completed", "failed", "cancelled"})
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """One line of the client's history; `outcome` is invoke, ok, fail or info (nobody knows)."""
+    """One line of the client's history; `outcome` is invoke, ok, fail or info (nobody knows).
+
+    `owner` is the user that nothing was asked for but this key.
+    """
 
     key: str
     outcome: str
     job_id: str | None = None
+    owner: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """A request that reached the provider: whose it was, and whether a prompt went back."""
+
+    conversation: str | None
+    prompt_sent: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Book:
+    """A job in the cost book: calls that were begun, that have no answer, that brought a status."""
+
+    begun: int
+    unanswered: int
+    replied: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,18 +73,19 @@ class Settle:
 
 @dataclass(frozen=True, slots=True)
 class Job:
-    """A job at the end, and the SHA-256 of its picture, by which the provider knows it."""
+    """A job at the end; the provider knows its owner by the name of the conversation."""
 
     job_id: str
     status: str
     retry_count: int
     max_retries: int
-    nonce: str | None = None
+    owner: str | None = None
+    conversation: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Harm:
-    """When a worker was killed or frozen; `pid` None: the database itself."""
+    """When a worker was killed or frozen; `pid` None: when the database was back."""
 
     at: float
     pid: int | None = None
@@ -82,11 +104,11 @@ class Logs:
     """Everything that a campaign left behind; times are seconds of the database's clock."""
 
     requests: list[Request] = field(default_factory=list)
-    calls: list[str] = field(default_factory=list)
+    calls: list[Call] = field(default_factory=list)
     rows: list[RowChange] = field(default_factory=list)
     leases: list[LeaseChange] = field(default_factory=list)
     settles: list[Settle] = field(default_factory=list)
-    unanswered: dict[str, int] = field(default_factory=dict)
+    book: dict[str, Book] = field(default_factory=dict)
     jobs: dict[str, Job] = field(default_factory=dict)
     surprises: list[str] = field(default_factory=list)
     elections: list[Election] = field(default_factory=list)

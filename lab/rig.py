@@ -1,35 +1,34 @@
 """A campaign's world: database, provider, pictures, workers, and the client that puts jobs in."""
 
 import asyncio
-import hashlib
-import io
-import json
 import random
 import signal
 import time
+from collections import Counter
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 from uuid import UUID
 
 import asyncpg
-from PIL import Image
 
+from lab.client import Client
 from lab.cluster import DurableCluster
 from lab.collect import collect
 from lab.forks import Forks
 from lab.logs import Election, Harm, Logs
 from prompt_queue.settings import Settings, load_settings
 from prompt_queue.store.database import Database, DatabaseUnavailable
-from prompt_queue.store.intake import IdempotencyKey, Intake, NewJob
 from prompt_queue.store.migrate import migrate, read_migrations
+from prompt_queue.store.prompt_store import PromptStore
 from prompt_queue.testing import PictureServer, StandIn
 
 LEASE_SECONDS = 1.0
 DRAIN_SECONDS = 120.0
 LATENCY_SECONDS = 0.15
+_LOOK_SECONDS = 0.1
 _SEED = """
 with owner as (insert into auth.users default values returning id),
 model as (insert into public.models (user_id, name) select id, 'lab' from owner returning id)
@@ -44,51 +43,83 @@ where status not in ('completed', 'failed', 'cancelled')
 
 @dataclass
 class Rig:
-    """The world, and everything done to it that the checker has to know."""
+    """The world, and everything done to it that the checker has to know.
+
+    `owner` and `row` are for who enqueues past the client.
+    """
 
     cluster: DurableCluster
     stand_in: StandIn
     pictures: PictureServer
     forks: Forks
     database: Database
+    client: Client
     settings: Settings
     random: random.Random
     owner: UUID
     row: UUID
     clock_offset: float
     history: Path
-    nonces: dict[str, str] = field(default_factory=dict)
     surprises: list[str] = field(default_factory=list)
     elections: list[Election] = field(default_factory=list)
     harms: list[Harm] = field(default_factory=list)
+    hits: Counter[str] = field(default_factory=Counter)
 
     def harmed(self, at: float, pid: int | None = None) -> None:
-        """A worker, or with None the database, was hit at this monotonic time."""
+        """A worker was hit at this monotonic time; with None: the database is back since then."""
         self.harms.append(Harm(at + self.clock_offset, pid))
 
     def elected(self, name: str, winners: list[str]) -> None:
         """Note who was given a right that only one may have."""
         self.elections.append(Election(name, tuple(winners)))
 
-    async def enqueue(self, count: int = 1, *, key: str | None = None) -> None:
-        """Put jobs in one by one, each with a picture of its own, and write the history."""
+    async def enqueue(
+        self, count: int = 1, *, key: str | None = None, through: Database | None = None
+    ) -> None:
+        """Put jobs in one by one, over another connection pool if one is given."""
         for _ in range(count):
-            name = f"{self.random.randbytes(8).hex()}.png"
-            data = self._picture()
-            url = self.pictures.add(name, data)
-            self.nonces[url] = hashlib.sha256(data).hexdigest()
-            await self._post(url, key or name)
+            await self.client.enqueue(through or self.database, key)
+
+    @asynccontextmanager
+    async def crew(self, size: int, **other_settings: Any) -> AsyncIterator[list[int]]:
+        """Workers that are retired at the end; who replaces one changes the list."""
+        pids = [await self.forks.start(**other_settings) for _ in range(size)]
+        try:
+            yield pids
+        finally:
+            await self.forks.retire(pids)
+
+    @asynccontextmanager
+    async def load(self, open_jobs: int, through: Database | None = None) -> AsyncIterator[None]:
+        """While the block runs the queue is topped up to so many jobs that are not final."""
+
+        async def top_up() -> None:
+            store = PromptStore(self.database)
+            while True:
+                with suppress(DatabaseUnavailable):
+                    stats = await store.stats()
+                    missing = open_jobs - stats.total_queued - stats.total_processing
+                    await self.enqueue(missing, through=through)
+                await asyncio.sleep(_LOOK_SECONDS)
+
+        topping_up = asyncio.create_task(top_up())
+        try:
+            yield
+        finally:
+            topping_up.cancel()
+            await asyncio.wait({topping_up})
+            if not topping_up.cancelled():
+                topping_up.result()
 
     async def drain(self) -> None:
         """Let healthy workers finish everything; returns when all is final, or time is up."""
         self.stand_in.clear_faults()
-        workers = [await self.forks.start() for _ in range(2)]
         until = time.monotonic() + DRAIN_SECONDS
-        while time.monotonic() < until:
-            if await self.look(_OPEN) == 0:
-                break
-            await asyncio.sleep(0.2)
-        await self.forks.retire(workers)
+        async with self.crew(2):
+            while time.monotonic() < until:
+                if await self.look(_OPEN) == 0:
+                    break
+                await asyncio.sleep(0.2)
 
     async def look(self, query: str) -> Any:
         """One value, over a connection of its own."""
@@ -100,44 +131,19 @@ class Rig:
 
     async def logs(self) -> Logs:
         """The three logs, for the checker."""
-        lines = self.history.read_text().splitlines()
-        calls = [sha for call in self.stand_in.calls() for sha in call["image_sha256s"]]
-        logs = await collect(self.cluster.dsn, lines, calls, self.nonces, self.harms)
+        lines = self.history.read_text().splitlines() if self.history.exists() else []
+        logs = await collect(self.cluster.dsn, lines, self.stand_in.calls(), self.harms)
         logs.elections = self.elections
-        logs.surprises = self.surprises + [
-            f"a worker ended by itself with {code}" for code in self.forks.crashes
-        ]
+        logs.surprises = self.surprises + self.client.surprises + self.forks.crashes
         return logs
 
-    async def kill(self, pid: int) -> None:
-        """SIGKILL a worker and remember when."""
+    async def kill(self, pid: int) -> bool:
+        """SIGKILL a worker and remember when; False where it had ended in another way."""
         self.forks.signal(pid, signal.SIGKILL)
-        at = await self.forks.ended(pid, 5)
+        at = await self.forks.killed(pid, 5)
         if at is not None:
             self.harmed(at, pid)
-
-    async def _post(self, url: str, key: str) -> None:
-        job = NewJob(row_id=self.row, target_url=url)
-        once = IdempotencyKey(user_id=self.owner, key=key, fingerprint=key.encode())
-        self._note(key, "invoke")
-        try:
-            answer = await Intake(self.database).enqueue(job, once)
-        except DatabaseUnavailable:
-            self._note(key, "info")
-        except Exception as error:  # noqa: BLE001 - the laboratory wants to know of every one
-            self._note(key, "info")
-            self.surprises.append(f"the intake raised {type(error).__name__}: {error}")
-        else:
-            self._note(key, "ok", str(answer.job_id))
-
-    def _note(self, key: str, outcome: str, job_id: str | None = None) -> None:
-        with self.history.open("a") as file:
-            file.write(json.dumps({"key": key, "outcome": outcome, "job_id": job_id}) + "\n")
-
-    def _picture(self) -> bytes:
-        file = io.BytesIO()
-        Image.frombytes("RGB", (32, 32), self.random.randbytes(32 * 32 * 3)).save(file, "PNG")
-        return file.getvalue()
+        return at is not None
 
 
 @asynccontextmanager
@@ -159,7 +165,9 @@ async def open_rig(seed: int) -> AsyncIterator[Rig]:
             finally:
                 await connection.close()
             values = _values(cluster, stand_in, pictures)
-            forks = await Forks.open(values, cluster.dsn, cluster.folder / "workers.log")
+            dice = random.Random(seed)
+            history = cluster.folder / "history.jsonl"
+            forks = await Forks.open(values, cluster.folder / "workers.log")
             database = await Database.open(cluster.dsn)
             try:
                 yield Rig(
@@ -168,12 +176,13 @@ async def open_rig(seed: int) -> AsyncIterator[Rig]:
                     pictures,
                     forks,
                     database,
+                    Client(cluster.dsn, pictures, history, dice),
                     load_settings({}, Path("no.env"), **values),
-                    random.Random(seed),
+                    dice,
                     row["user_id"],
                     row["id"],
                     offset,
-                    cluster.folder / "history.jsonl",
+                    history,
                 )
             finally:
                 await forks.close()

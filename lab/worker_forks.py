@@ -22,15 +22,16 @@ from prompt_queue.telemetry import configure_logging
 from prompt_queue.worker.run import run_worker
 
 _PR_SET_PDEATHSIG = 1
+_TURN_SECONDS = 0.02
+# Two cores under load make every loop late by so much now and then.
+_STALL_SECONDS = 0.15
 _libc = ctypes.CDLL(None)
 
 
 class ForkServer:
     """The parent: no event loop, no threads, so that a fork copies nothing half-done."""
 
-    def __init__(self, settings: Settings, dsn: str, log: str) -> None:
-        self._settings = settings
-        self._dsn = dsn
+    def __init__(self, log: str) -> None:
         self._log = log
         self._alive: set[int] = set()
 
@@ -39,9 +40,9 @@ class ForkServer:
         if "start" in command:
             pid = os.fork()
             if pid == 0:
-                self._work(command["start"])
+                self._work(command["start"], command["settings"])
             self._alive.add(pid)
-            _say(started=pid)
+            _say(1, "started", pid)
         elif command["pid"] in self._alive:
             os.kill(command["pid"], command["signal"])
 
@@ -52,10 +53,10 @@ class ForkServer:
             if pid == 0:
                 return
             if os.WIFSTOPPED(status):
-                _say(stopped=pid)
+                _say(1, "stopped", pid)
                 continue
             self._alive.discard(pid)
-            _say(ended=pid, code=os.waitstatus_to_exitcode(status))
+            _say(1, "ended", pid, number=os.waitstatus_to_exitcode(status))
 
     def end(self) -> None:
         """Kill what is left."""
@@ -64,8 +65,9 @@ class ForkServer:
         for pid in self._alive:
             os.waitpid(pid, 0)
 
-    def _work(self, armed: str) -> None:
+    def _work(self, armed: str, values: dict[str, Any]) -> None:
         code = 1
+        news = os.dup(1)
         try:
             _libc.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
             signal.set_wakeup_fd(-1)
@@ -75,18 +77,38 @@ class ForkServer:
             for descriptor, target in enumerate((void, void, log)):
                 os.dup2(target, descriptor)
             failpoints.arm(armed)
+            settings = load_settings({}, Path(os.devnull), **values)
             with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-                runner.run(run_worker(self._settings, self._dsn))
+                runner.run(_run_watched(settings, values["database_url"], news))
             code = 0
-        except BaseException:  # noqa: BLE001 - the last words of a child that must not return
+        except BaseException as error:  # noqa: BLE001 - the last words of a child that must not return
+            _say(news, "failed", os.getpid(), why=f"{type(error).__name__}: {error}"[:300])
             traceback.print_exc()
         finally:
             os._exit(code)
 
 
-def _say(**facts: int) -> None:
-    line = json.dumps(facts | {"at": time.monotonic()}) + "\n"
-    os.write(1, line.encode())
+async def _run_watched(settings: Settings, dsn: str, news: int) -> None:
+    watching = asyncio.create_task(_watch_the_loop(news))
+    try:
+        await run_worker(settings, dsn)
+    finally:
+        watching.cancel()
+
+
+async def _watch_the_loop(news: int) -> None:
+    """Tell of every time that the loop did not turn."""
+    while True:
+        before = time.monotonic()
+        await asyncio.sleep(_TURN_SECONDS)
+        late = time.monotonic() - before - _TURN_SECONDS
+        if late > _STALL_SECONDS:
+            _say(news, "stalled", os.getpid(), at=before, number=late)
+
+
+def _say(to: int, what: str, pid: int, **facts: float | str) -> None:
+    line = json.dumps({"what": what, "pid": pid, "at": time.monotonic()} | facts) + "\n"
+    os.write(to, line.encode())
 
 
 def _serve(server: ForkServer, rest: bytes) -> None:
@@ -118,9 +140,8 @@ def main() -> None:
         first += os.read(0, 65536) or b"\n"
     line, _, rest = first.partition(b"\n")
     setup = json.loads(line)
-    settings = load_settings({}, Path(os.devnull), **setup["settings"])
     configure_logging("error", "json")
-    server = ForkServer(settings, setup["dsn"], setup["log"])
+    server = ForkServer(setup["log"])
     try:
         _serve(server, rest)
     finally:

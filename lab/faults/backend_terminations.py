@@ -3,11 +3,14 @@
 import asyncio
 from typing import Final
 
+from lab.quota import until_enough
 from lab.rig import Rig
 
 KIND: Final = "terminate a random backend"
-TRIALS: Final = 150
+TRIALS: Final = 306
 _WORKERS = 3
+_OPEN_JOBS = 9
+_TRIAL_SECONDS = 1.0
 _TERMINATE = """
 select count(pg_terminate_backend(pid)) from (
   select pid from pg_stat_activity
@@ -18,11 +21,10 @@ select count(pg_terminate_backend(pid)) from (
 
 async def run(rig: Rig, trials: int) -> int:
     """Returns how many backends were terminated."""
-    crew = [await rig.forks.start() for _ in range(_WORKERS)]
-    terminated = 0
-    for _ in range(trials):
-        await rig.enqueue()
+
+    async def terminate(_: int) -> bool:
         await asyncio.sleep(rig.random.uniform(0.03, 0.12))
-        terminated += await rig.look(_TERMINATE)
-    await rig.forks.retire(crew)
-    return terminated
+        return bool(await rig.look(_TERMINATE))
+
+    async with rig.crew(_WORKERS), rig.load(_OPEN_JOBS):
+        return await until_enough(trials, 60 + trials * _TRIAL_SECONDS, [terminate])

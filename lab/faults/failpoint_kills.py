@@ -1,12 +1,12 @@
 """SIGKILL at every failpoint on a worker's path, in turn, at the first to third passage."""
 
-import asyncio
 from typing import Final
 
+from lab.quota import until_enough
 from lab.rig import Rig
 
 KIND: Final = "kill at a failpoint"
-TRIALS: Final = 110
+TRIALS: Final = 506
 POINTS: Final = (
     "claim.sent",
     "claim.committed",
@@ -20,27 +20,27 @@ POINTS: Final = (
     "heartbeat.sent",
     "reap.sent",
 )
-_LANES = 4
+_LANES = 3
+_HEALTHY = 2
+_OPEN_JOBS = 9
 _LIFE_SECONDS = 5.0
+_TRIAL_SECONDS = 2.0
 
 
 async def run(rig: Rig, trials: int) -> int:
     """Returns how many workers died at their failpoint."""
-    rounds = [f"{POINTS[n % len(POINTS)]}:kill@{rig.random.randint(1, 3)}" for n in range(trials)]
-    killed = 0
 
-    async def lane() -> None:
-        nonlocal killed
-        while rounds:
-            armed = rounds.pop()
-            await rig.enqueue(3)
-            pid = await rig.forks.start(armed)
-            at = await rig.forks.ended(pid, _LIFE_SECONDS)
-            if at is None:
-                await rig.kill(pid)
-                continue
-            killed += 1
-            rig.harmed(at, pid)
+    async def die(number: int) -> bool:
+        point = POINTS[number % len(POINTS)]
+        pid = await rig.forks.start(f"{point}:kill@{rig.random.randint(1, 3)}")
+        at = await rig.forks.killed(pid, _LIFE_SECONDS)
+        if at is None:
+            await rig.kill(pid)
+            return False
+        rig.harmed(at, pid)
+        rig.hits[point] += 1
+        return True
 
-    await asyncio.gather(*(lane() for _ in range(_LANES)))
-    return killed
+    # One slot each, so that most of the work is left to those who die.
+    async with rig.crew(_HEALTHY, concurrency=1), rig.load(_OPEN_JOBS):
+        return await until_enough(trials, 60 + trials * _TRIAL_SECONDS, [die] * _LANES)

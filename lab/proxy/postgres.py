@@ -58,6 +58,11 @@ class PostgresProxy(TcpProxy):
         self._traps.append(trap)
         return trap
 
+    def disarm(self, trap: Trap) -> None:
+        """Wait no longer; a trap that has caught its statement stays as it is."""
+        if trap in self._traps:
+            self._traps.remove(trap)
+
 
 @asynccontextmanager
 async def postgres_proxy(dsn: str) -> AsyncIterator[PostgresProxy]:

@@ -101,7 +101,10 @@ class Link:
 
 
 class TcpProxy:
-    """Listens on 127.0.0.1; `switch` changes what becomes of the bytes of old and new links."""
+    """Listens on 127.0.0.1; `switch` changes what becomes of the bytes of old and new links.
+
+    `bites` counts what the present modes did to bytes: pieces held up or swallowed, links cut.
+    """
 
     def __init__(self, upstream: Upstream, new_filter: Callable[[], Filter] = Untouched) -> None:
         self._upstream = upstream
@@ -110,6 +113,7 @@ class TcpProxy:
         self._links: set[Link] = set()
         self._serving: set[asyncio.Task[None]] = set()
         self.accepted = 0
+        self.bites = 0
         self.port = 0
 
     @asynccontextmanager
@@ -128,6 +132,7 @@ class TcpProxy:
         """Change one direction or both; links that lost bytes are reset when the hole closes."""
         self._modes["up"] = up or self._modes["up"]
         self._modes["down"] = down or self._modes["down"]
+        self.bites = 0
         if not any(isinstance(mode, Blackhole) for mode in self._modes.values()):
             self.reset(only_lossy=True)
 
@@ -217,15 +222,19 @@ class TcpProxy:
                 return data, b""
             case Blackhole():
                 link.lost_bytes = True
+                self.bites += 1
                 return b"", b""
             case Cut(after=after):
                 if carried >= after:
+                    self.bites += 1
                     raise CutNow
                 return data[: after - carried], data[after - carried :]
             case Delay(seconds=seconds):
+                self.bites += 1
                 await asyncio.sleep(seconds)
                 return data, b""
             case Drip(bytes_per_second=speed):
+                self.bites += 1
                 await asyncio.sleep(1 / DRIPS_PER_SECOND)
                 size = max(1, speed // DRIPS_PER_SECOND)
                 return data[:size], data[size:]

@@ -4,15 +4,33 @@ from dataclasses import replace
 
 import pytest
 from lab.checker import check
-from lab.logs import Election, Harm, Job, LeaseChange, Logs, Request, RowChange, Settle
+from lab.logs import (
+    Book,
+    Call,
+    Election,
+    Harm,
+    Job,
+    LeaseChange,
+    Logs,
+    Request,
+    RowChange,
+    Settle,
+)
+
+LOST = Call("c")
+SOLD = Call("c", prompt_sent=True)
 
 
 @pytest.fixture
 def logs() -> Logs:
     """One job that lost its first worker and was completed by the second."""
     return Logs(
-        requests=[Request("k", "invoke"), Request("k", "ok", "j"), Request("k", "info")],
-        calls=["sha", "sha"],
+        requests=[
+            Request("k", "invoke", owner="o"),
+            Request("k", "ok", "j", owner="o"),
+            Request("k", "info", owner="o"),
+        ],
+        calls=[LOST, SOLD],
         rows=[
             RowChange(1, "j", None, "queued"),
             RowChange(2, "j", "queued", "processing"),
@@ -27,8 +45,8 @@ def logs() -> Logs:
             LeaseChange(5, "j", "t2", None, gone=True, worker="h-72-bb", at=14.0),
         ],
         settles=[Settle(5, "j", "t2", "completed"), Settle(6, "j", "t1", "retry")],
-        unanswered={"j": 1},
-        jobs={"j": Job("j", "completed", 0, 1, "sha")},
+        book={"j": Book(begun=3, unanswered=1, replied=1)},
+        jobs={"j": Job("j", "completed", 0, 1, "o", "c")},
         harms=[Harm(11.0, 71), Harm(11.0, 99), Harm(13.0, None)],
     )
 
@@ -37,7 +55,8 @@ def test_good_logs_have_no_violation_and_tell_the_recovery_times(logs: Logs) -> 
     findings = check(logs)
 
     assert findings.violations == []
-    assert findings.recoveries == [1.5, 1.0]
+    assert findings.recoveries == [1.5]
+    assert findings.restarts == [1.0]
 
 
 def test_an_acknowledged_job_that_is_gone_is_lost(logs: Logs) -> None:
@@ -61,9 +80,15 @@ def test_two_completions_are_one_too_many(logs: Logs) -> None:
 
 def test_two_jobs_for_one_key_are_one_too_many(logs: Logs) -> None:
     logs.requests.append(Request("k", "ok", "i"))
-    logs.jobs["i"] = replace(logs.jobs["j"], job_id="i", nonce=None)
+    logs.jobs["i"] = replace(logs.jobs["j"], job_id="i", owner="p")
 
     assert check(logs).duplicated == ["the key k got 2 jobs"]
+
+
+def test_a_second_job_of_a_key_that_nobody_was_told_of_is_one_too_many(logs: Logs) -> None:
+    logs.jobs["i"] = replace(logs.jobs["j"], job_id="i")
+
+    assert check(logs).duplicated == ["the key k made 2 jobs"]
 
 
 def test_a_right_that_two_were_given_is_found(logs: Logs) -> None:
@@ -110,14 +135,43 @@ def test_a_final_row_that_changes_is_found(logs: Logs, row: RowChange) -> None:
     assert check(logs).final_changed == [f"j was completed and became {row.new_status}"]
 
 
-def test_one_call_too_many_is_found(logs: Logs) -> None:
-    logs.calls.append("sha")
+def test_one_request_without_an_answer_too_many_is_found(logs: Logs) -> None:
+    logs.calls += [LOST, LOST]
+    logs.book["j"] = Book(begun=4, unanswered=2, replied=1)
 
-    assert check(logs).paid == ["j: 3 calls reached the provider, 2 are allowed"]
+    assert check(logs).paid == [
+        "j: 3 requests reached the provider and got no answer, 2 are allowed"
+    ]
+
+
+def test_answered_requests_do_not_count_as_unanswered(logs: Logs) -> None:
+    logs.calls += [LOST, LOST]
+    logs.book["j"] = Book(begun=5, unanswered=1, replied=3)
+
+    assert check(logs).violations == []
+
+
+def test_a_request_that_the_cost_book_does_not_know_is_found(logs: Logs) -> None:
+    logs.book["j"] = Book(begun=1, unanswered=0, replied=1)
+
+    assert check(logs).paid == ["j: 2 requests reached the provider, 1 are allowed"]
+
+
+def test_a_request_that_belongs_to_no_job_is_found(logs: Logs) -> None:
+    logs.calls.append(Call("stranger"))
+
+    assert check(logs).paid == ["1 requests came from no job"]
+
+
+def test_a_prompt_that_is_bought_twice_by_one_claim_is_found(logs: Logs) -> None:
+    logs.calls = [SOLD, SOLD, SOLD]
+    logs.book["j"] = Book(begun=3, unanswered=0, replied=3)
+
+    assert check(logs).paid == ["j: 3 prompts were sold, 2 are allowed"]
 
 
 def test_one_unanswered_call_too_many_is_found(logs: Logs) -> None:
-    logs.unanswered["j"] = 3
+    logs.book["j"] = Book(begun=4, unanswered=3, replied=1)
 
     assert check(logs).paid == ["j: 3 calls are unanswered in the cost book, 2 are allowed"]
 
