@@ -5,13 +5,14 @@ BIN := $(VENV)/bin
 BOOTSTRAP := tools/bootstrap.sh
 DEV := $(VENV)/.dev
 RUNTIME := $(VENV)/.runtime
+BENCH := $(VENV)/.bench
 MIGRATIONS := supabase/migrations
 ARGS ?=
 TRIALS ?= 1
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help up test check format lock bench lab sql-bundle docs fresh
+.PHONY: help up test check format lock bench soak lab sql-bundle docs fresh
 
 # A .venv whose Python is gone, or that was moved here with the folder, is filled again.
 ifneq ($(shell $(BOOTSTRAP) usable && echo yes),yes)
@@ -55,14 +56,20 @@ sql-bundle: $(DEV) ## carry changed files of store/sql/functions into a new migr
 lock: $(DEV) ## renew requirements/*.txt; ARGS=--upgrade takes newer versions
 	$(BOOTSTRAP) lock $(ARGS)
 
-bench: $(DEV) ## measure the queue against bare tables; ARGS="--jobs 5000 --rounds 5"
-	@set -e; for file in benchmarks/*.py; do $(BIN)/python "$$file" $(ARGS); done
+bench: $(BENCH) ## measure the queue against bare SQL and other queues; ARGS=--quick
+	@exec $(BIN)/python -m benchmarks.queue $(ARGS)
+
+soak: $(BENCH) ## 1,000,000 jobs with an old snapshot held open; ARGS="--jobs 50000 --hold 60"
+	@exec $(BIN)/python -m benchmarks.soak $(ARGS)
 
 lab: $(DEV) ## inject faults and check that nothing is lost or paid twice; TRIALS=10 for more
 	@exec $(BIN)/python -m lab --trials $(TRIALS) $(ARGS)
 
 $(DEV): requirements/dev.txt requirements/uv.txt pyproject.toml $(FRESH)
 	@$(BOOTSTRAP) dev
+
+$(BENCH): requirements/bench.txt requirements/dev.txt requirements/uv.txt pyproject.toml $(FRESH)
+	@$(BOOTSTRAP) bench
 
 $(RUNTIME): requirements/runtime.txt requirements/build.txt requirements/uv.txt pyproject.toml $(FRESH)
 	@$(BOOTSTRAP) runtime

@@ -1,6 +1,7 @@
 #!/bin/sh
 # Fills .venv with exactly what requirements/*.txt pin, and with this project itself.
 #   bootstrap.sh dev | runtime      fill .venv (runtime: only what `make up` needs)
+#   bootstrap.sh bench              the same as dev, and the queues that ours is measured against
 #   bootstrap.sh lock [--upgrade]   renew requirements/*.txt
 #   bootstrap.sh usable             exit 0 if .venv was made here and has a working Python
 set -eu
@@ -56,7 +57,7 @@ install_uv() {
 
 fill() {
   usable || make_venv
-  rm -f "$venv/.dev" "$venv/.runtime"
+  rm -f "$venv/.dev" "$venv/.runtime" "$venv/.bench"
   find_uv
   # Wheels only: a fresh machine has no compiler, and building an archive would run its code.
   # shellcheck disable=SC2086
@@ -74,7 +75,9 @@ compile() {
 lock() {
   find_uv
   compile requirements/dev.txt --group dev --group build pyproject.toml "$@"
-  # Both sets share one .venv, so they must agree on every version.
+  # All sets share one .venv, so they must agree on every version.
+  compile requirements/bench.txt --constraint requirements/dev.txt \
+    --group bench --group dev --group build pyproject.toml "$@"
   compile requirements/runtime.txt --constraint requirements/dev.txt pyproject.toml "$@"
   compile requirements/build.txt --constraint requirements/dev.txt --group build "$@"
   compile requirements/uv.txt --group bootstrap "$@"
@@ -85,6 +88,11 @@ case ${1:-} in
     fill requirements/dev.txt
     touch "$venv/.dev"
     ;;
+  bench)
+    fill requirements/bench.txt
+    # All of dev is in it.
+    touch "$venv/.dev" "$venv/.bench"
+    ;;
   runtime)
     fill requirements/runtime.txt requirements/build.txt
     touch "$venv/.runtime"
@@ -94,5 +102,5 @@ case ${1:-} in
     lock "$@"
     ;;
   usable) usable ;;
-  *) fail "usage: tools/bootstrap.sh dev|runtime|lock|usable" ;;
+  *) fail "usage: tools/bootstrap.sh dev|runtime|bench|lock|usable" ;;
 esac
