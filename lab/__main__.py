@@ -31,7 +31,7 @@ def main() -> int:
         results.append(result)
         violations = result.findings.violations
         print(
-            f"{result.kind}: {result.trials} trials, {result.jobs} jobs, "
+            f"{result.kind}: {result.trials} of {result.wanted} faults hit, {result.jobs} jobs, "
             f"{result.seconds:.0f} s, {len(violations)} violations",
             flush=True,
         )

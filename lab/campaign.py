@@ -50,7 +50,7 @@ FAULTS: Final[tuple[Fault, ...]] = (
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """What became of one kind."""
+    """What became of one kind: `trials` of the `wanted` ones hit, and `hits` says where."""
 
     kind: str
     trials: int
@@ -59,16 +59,18 @@ class Result:
     seconds: float
     findings: Findings
     hits: dict[str, int] = field(default_factory=dict)
+    wanted: int = 0
 
 
 async def run_campaign(fault: Fault, seed: int, scale: float) -> Result:
     """A world of its own for this kind; nothing of it is left afterwards."""
     began = time.monotonic()
+    wanted = max(1, round(fault.TRIALS * scale))
     async with open_rig(seed) as rig:
-        trials = await fault.run(rig, max(1, round(fault.TRIALS * scale)))
+        trials = await fault.run(rig, wanted)
         await rig.drain()
         logs = await rig.logs()
         hits = dict(rig.hits)
     seconds = time.monotonic() - began
-    findings = check(logs)
-    return Result(fault.KIND, trials, len(logs.jobs), len(logs.calls), seconds, findings, hits)
+    jobs, calls = len(logs.jobs), len(logs.calls)
+    return Result(fault.KIND, trials, jobs, calls, seconds, check(logs), hits, wanted)

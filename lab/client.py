@@ -4,6 +4,7 @@ import asyncio
 import io
 import json
 import random
+import time
 from pathlib import Path
 from uuid import UUID
 
@@ -17,6 +18,7 @@ from prompt_queue.testing import PictureServer
 
 _AT_ONCE = 1000
 _PAUSE_SECONDS = 0.1
+_PATIENCE_SECONDS = 30.0
 _MODEL = """
 with owner as (insert into auth.users default values returning id)
 insert into public.models (user_id, name) select id, 'lab' from owner returning id
@@ -45,7 +47,7 @@ class Client:
         self._model: UUID | None = None
 
     async def enqueue(self, database: Database, key: str | None = None) -> None:
-        """Ask until there is an answer; each job has a picture of its own."""
+        """Ask until there is an answer, or for 30 seconds; each job has a picture of its own."""
         name = f"{self._dice.randbytes(8).hex()}.png"
         url = self._pictures.add(name, self._picture())
         key = key or name
@@ -53,7 +55,8 @@ class Client:
         job = NewJob(row_id=row, target_url=url)
         once = IdempotencyKey(user_id=owner, key=key, fingerprint=key.encode())
         self._note(key, owner, "invoke")
-        while not await self._ask(database, job, once):
+        give_up = time.monotonic() + _PATIENCE_SECONDS
+        while not await self._ask(database, job, once) and time.monotonic() < give_up:
             await asyncio.sleep(_PAUSE_SECONDS)
 
     async def _ask(self, database: Database, job: NewJob, once: IdempotencyKey) -> bool:

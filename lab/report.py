@@ -95,7 +95,7 @@ def _row(result: Result) -> str:
     return _line(
         [
             result.kind,
-            str(result.trials),
+            _hits(result),
             str(result.jobs),
             str(result.calls),
             str(violations),
@@ -105,6 +105,11 @@ def _row(result: Result) -> str:
             _spread(found.restarts),
         ]
     )
+
+
+def _hits(result: Result) -> str:
+    short = f" of {result.wanted} wanted" if result.trials < result.wanted else ""
+    return f"{result.trials}{short}"
 
 
 def _bound(hits: int, violations: int) -> str:

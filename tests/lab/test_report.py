@@ -14,7 +14,7 @@ def test_the_report_has_totals_a_row_a_kind_and_a_picture(tmp_path: Path) -> Non
         "kill", 300, 900, 1000, 60.0, Findings(recoveries=[0.9, 1.0, 1.2]), {"settle.sent": 300}
     )
     late = Findings(lost=["j is still queued"], recoveries=[1.3], restarts=[0.5])
-    dirty = Result("crash", 10, 20, 20, 6.0, late)
+    dirty = Result("crash", 10, 20, 20, 6.0, late, wanted=11)
 
     report.write(tmp_path / "report.md", [clean, dirty], "python -m lab", 7)
 
@@ -24,7 +24,7 @@ def test_the_report_has_totals_a_row_a_kind_and_a_picture(tmp_path: Path) -> Non
     assert "| recovery: is p99 within 1.25 L = 1.25 s? | no, 1 took longer |" in lines
     kill = "| kill | 300 | 900 | 1000 | 0 | 1.00% | 1.00 / 1.20 / 1.20 | yes, 0 took longer | - |"
     assert kill in lines
-    crash = "| crash | 10 | 20 | 20 | 1 | - | 1.30 / 1.30 / 1.30 | no, 1 took longer |"
+    crash = "| crash | 10 of 11 wanted | 20 | 20 | 1 | - | 1.30 / 1.30 / 1.30 | no, 1 took longer |"
     assert f"{crash} 0.50 / 0.50 / 0.50 |" in lines
     assert "- kill: settle.sent 300" in lines
     assert "- crash: lost: j is still queued" in lines
