@@ -17,7 +17,9 @@ UNITS = sorted((DEPLOY / "systemd").glob("*.service"))
 MANIFESTS = sorted(
     path for path in (DEPLOY / "kubernetes").glob("*.yaml") if path.name != "kustomization.yaml"
 )
+PAGE = ROOT / "docs" / "operations.md"
 PROGRAM = "prompt-queue"
+SOME_ID = "00000000-0000-4000-a000-000000000003"
 
 
 def compose_services() -> dict[str, Any]:
@@ -95,23 +97,23 @@ def commands() -> Iterator[tuple[str, list[str]]]:
             program, *arguments = shlex.split(line)
             if Path(program).name == PROGRAM:
                 yield unit.name, arguments
-    for number, arguments in documented_commands(ROOT / "docs" / "operations.md"):
+    for number, arguments in documented_commands():
         yield f"operations.md, command {number}", arguments
 
 
-def documented_commands(page: Path) -> Iterator[tuple[int, list[str]]]:
-    """The command lines of ours in a page: in blocks of shell, and in `backquotes`."""
-    text = page.read_text("utf-8")
+def documented_commands() -> Iterator[tuple[int, list[str]]]:
+    """The command lines of ours in the page: in blocks of shell, and in `backquotes`."""
+    text = PAGE.read_text("utf-8")
     lines = [
         line
         for block in re.findall(r"^```(?:sh|console)\n(.*?)^```", text, re.M | re.S)
-        for line in block.splitlines()
+        for line in block.replace("\\\n", " ").splitlines()
     ]
     lines += re.findall(rf"`({PROGRAM} [^`]+)`", text)
     for number, line in enumerate(lines, 1):
         words = shlex.split(line, comments=True)
-        if PROGRAM in words:
-            yield number, words[words.index(PROGRAM) + 1 :]
+        if words and Path(words[0]).name == PROGRAM:
+            yield number, [SOME_ID if word == "ID" else word for word in words[1:]]
 
 
 def seconds(duration: object) -> float:

@@ -16,6 +16,7 @@ from tests.deploy.reading import (
     COMPOSE,
     DEPLOY,
     MANIFESTS,
+    PAGE,
     UNITS,
     commands,
     compose_services,
@@ -43,6 +44,17 @@ def test_every_variable_is_a_setting() -> None:
     assert unknown == []
 
 
+def test_the_page_links_to_what_is_there() -> None:
+    """Files and folders that docs/operations.md points to, and the headings of its own."""
+    text = PAGE.read_text("utf-8")
+    links = re.findall(r"\]\(([^)]+)\)", text)
+    assert len(links) >= 7
+    headings = {line.lstrip("# ").lower().replace(" ", "-") for line in text.splitlines()}
+    for link in links:
+        inside = link.startswith("#") and link[1:] in headings
+        assert inside or (PAGE.parent / link).exists(), link
+
+
 def test_every_variable_in_a_text_is_a_setting() -> None:
     """Comments, interpolations and the page name variables that exist."""
     files = [
@@ -52,7 +64,7 @@ def test_every_variable_in_a_text_is_a_setting() -> None:
         *DEPLOY.glob("*/*.example"),
         DEPLOY / "gateway/nginx.conf",
     ]
-    files.append(DEPLOY.parent / "docs" / "operations.md")
+    files.append(PAGE)
     named = {
         (path.name, name)
         for path in files
