@@ -13,9 +13,28 @@ import asyncpg
 from prompt_queue.store.embedded_account import Account, choose_account, run_as
 from prompt_queue.store.embedded_binaries import install_for
 from prompt_queue.store.migrate import migrate, read_migrations
+from tests.pooler import PORT, PROGRAM, Pooler
 
 DEBIAN = Path("/usr/lib/postgresql")
 EMBEDDED_MAJOR = 18
+
+
+@dataclass(frozen=True)
+class Setting:
+    """What a test runs on: a major version, with PgBouncer between or without."""
+
+    major: int = EMBEDDED_MAJOR
+    pooled: bool = False
+
+    def __str__(self) -> str:
+        return f"pg{self.major}{'-pgbouncer' if self.pooled else ''}"
+
+    @property
+    def missing(self) -> str | None:
+        """The Debian package that this machine lacks for it."""
+        if self.major != EMBEDDED_MAJOR and not (DEBIAN / str(self.major)).is_dir():
+            return f"postgresql-{self.major}"
+        return "pgbouncer" if self.pooled and PROGRAM is None else None
 
 
 def binaries_of(major: int, account: Account | None) -> Path | None:
@@ -87,6 +106,7 @@ class Clusters:
     def __init__(self) -> None:
         self._running: dict[int, Cluster | None] = {}
         self._migrated: set[int] = set()
+        self._poolers: dict[int, Pooler] = {}
 
     def server(self, major: int) -> Cluster | None:
         if major not in self._running:
@@ -117,7 +137,20 @@ class Clusters:
         assert cluster is not None
         await self.execute(cluster, f"drop database if exists {name} with (force)")
 
+    def pooled(self, major: int, direct_dsn: str) -> str:
+        """The same database behind PgBouncer in transaction mode."""
+        cluster = self.server(major)
+        assert cluster is not None
+        if major not in self._poolers:
+            self._poolers[major] = Pooler.start(
+                cluster.folder, "tester", cluster.password, cluster.account
+            )
+        pooler = self._poolers[major]
+        return direct_dsn.replace(str(cluster.folder), f"{pooler.folder}&port={PORT}")
+
     def stop(self) -> None:
+        for pooler in self._poolers.values():
+            pooler.stop()
         for cluster in self._running.values():
             if cluster is not None:
                 cluster.stop()

@@ -13,7 +13,7 @@ import pytest
 from prompt_queue.settings import DEMO_MODEL_ID, DEMO_ROW_ID, DEMO_USER_ID
 from prompt_queue.store.database import Database
 from prompt_queue.store.row_store import RowStore
-from tests.clusters import EMBEDDED_MAJOR, Clusters
+from tests.clusters import Clusters, Setting
 
 pytest_plugins = ["prompt_queue.testing"]
 
@@ -59,26 +59,40 @@ def clusters() -> Iterator[Clusters]:
     running.stop()
 
 
-@pytest.fixture
-def postgres_major() -> int:
-    """Which PostgreSQL the test runs on; tests/store runs on the oldest too."""
-    return EMBEDDED_MAJOR
+def installed(setting: Setting) -> Setting:
+    """The setting; a developer's machine may lack it and skips the test, CI has all of them."""
+    if setting.missing and "CI" not in os.environ:
+        pytest.skip(f"Debian's {setting.missing} is not installed")
+    return setting
 
 
 @pytest.fixture
-async def empty_database_url(clusters: Clusters, postgres_major: int) -> AsyncIterator[str]:
-    """A database with nothing in it."""
+def setting() -> Setting:
+    """What the test runs on; the store and the worker run on more than this."""
+    return Setting()
+
+
+@pytest.fixture
+async def empty_database_url(clusters: Clusters, setting: Setting) -> AsyncIterator[str]:
+    """A database with nothing in it, behind the pooler where there is one."""
     name = f"empty_{uuid4().hex}"
-    yield await clusters.clone(postgres_major, name, migrated=False)
-    await clusters.drop(postgres_major, name)
+    url = await clusters.clone(setting.major, name, migrated=False)
+    yield clusters.pooled(setting.major, url) if setting.pooled else url
+    await clusters.drop(setting.major, name)
 
 
 @pytest.fixture
-async def database_url(clusters: Clusters, postgres_major: int) -> AsyncIterator[str]:
-    """A migrated database of the test's own."""
+async def direct_url(clusters: Clusters, setting: Setting) -> AsyncIterator[str]:
+    """A migrated database of the test's own, past any pooler: here LISTEN is possible."""
     name = f"test_{uuid4().hex}"
-    yield await clusters.clone(postgres_major, name)
-    await clusters.drop(postgres_major, name)
+    yield await clusters.clone(setting.major, name)
+    await clusters.drop(setting.major, name)
+
+
+@pytest.fixture
+def database_url(clusters: Clusters, setting: Setting, direct_url: str) -> str:
+    """The same database as the program under test reaches it."""
+    return clusters.pooled(setting.major, direct_url) if setting.pooled else direct_url
 
 
 @pytest.fixture

@@ -1,18 +1,15 @@
-"""The SQL and the store run on the newest and on the oldest PostgreSQL that we support."""
-
-import os
+"""The SQL and the store run on the newest and on the oldest PostgreSQL, and behind a pooler."""
 
 import pytest
 
-from tests.clusters import DEBIAN, EMBEDDED_MAJOR
+from tests.clusters import EMBEDDED_MAJOR, Setting
+from tests.conftest import installed
 
 OLDEST_MAJOR = 15
+SETTINGS = (Setting(), Setting(OLDEST_MAJOR), Setting(EMBEDDED_MAJOR, pooled=True))
 
 
-@pytest.fixture(params=[EMBEDDED_MAJOR, OLDEST_MAJOR], ids=lambda major: f"pg{major}")
-def postgres_major(request: pytest.FixtureRequest) -> int:
-    """Each test runs once a version; CI has both, a developer's machine may lack the oldest."""
-    major: int = request.param
-    if major != EMBEDDED_MAJOR and not (DEBIAN / str(major)).is_dir() and "CI" not in os.environ:
-        pytest.skip(f"PostgreSQL {major} is not installed (Debian: postgresql-{major})")
-    return major
+@pytest.fixture(params=SETTINGS, ids=str)
+def setting(request: pytest.FixtureRequest) -> Setting:
+    """Each test runs once in each."""
+    return installed(request.param)

@@ -83,5 +83,12 @@ async def test_a_wrong_password_is_no_passing_trouble(database_url: str) -> None
     assert password is not None
     wrong = database_url.replace(password, "wrong")
     for attempt in (connect, Database.open):
-        with pytest.raises(DatabaseRefused, match="password authentication failed"):
+        with pytest.raises(DatabaseRefused, match="authentication failed"):
             await attempt(wrong)
+
+
+async def test_a_database_that_is_not_there_is_no_passing_trouble(database_url: str) -> None:
+    """The sentence is the server's, also where a pooler hands it on."""
+    elsewhere = urlsplit(database_url)._replace(path="/nowhere").geturl()
+    with pytest.raises(DatabaseRefused, match='database "nowhere" does not exist'):
+        await connect(elsewhere)

@@ -20,7 +20,7 @@ values ($1, $2, $3, $4, $5, $6) returning id
 
 @pytest.fixture
 async def client(database_url: str, demo: UUID) -> asyncpg.Connection:
-    connection = await asyncpg.connect(database_url)
+    connection = await asyncpg.connect(database_url, statement_cache_size=0)
     yield connection
     await connection.close()
 
@@ -50,17 +50,22 @@ async def prompt_status(client: asyncpg.Connection, job_id: UUID) -> str:
     return await client.fetchval("select prompt_status from jobs where id = $1", job_id)
 
 
-async def test_a_plain_insert_is_a_full_citizen(client: asyncpg.Connection, demo: UUID) -> None:
+async def test_a_plain_insert_is_a_full_citizen(
+    client: asyncpg.Connection, direct_url: str, demo: UUID
+) -> None:
     """A row with the mission's columns alone is ordered, logged, announced and claimable."""
     woken: list[str] = []
-    await client.add_listener("prompt_queue", lambda *given: woken.append(given[2]))
+    listening = await asyncpg.connect(direct_url)
+    await listening.add_listener("prompt_queue", lambda *given: woken.append(given[2]))
     low = await plain_insert(client, demo, priority=1)
     high = await plain_insert(client, demo, priority=9)
     claimed = await client.fetch("select * from claim_prompt_jobs(5)")
     assert [row["id"] for row in claimed] == [high, low]
     assert claimed[0]["status"] == "processing"
     assert await kinds(client, low) == ["queued", "claimed"]
+    await listening.fetchval("select 1")
     assert woken == ["prompt_queue"]
+    await listening.close()
 
 
 async def test_a_bulk_insert_keeps_its_own_order(client: asyncpg.Connection, demo: UUID) -> None:

@@ -18,7 +18,7 @@ async def queue_length(connection: asyncpg.Connection) -> int:
 
 async def test_enqueue_is_part_of_the_callers_transaction(database_url: str, demo: UUID) -> None:
     """It commits with the caller's rows and is rolled back with them."""
-    connection = await asyncpg.connect(database_url)
+    connection = await asyncpg.connect(database_url, statement_cache_size=0)
     try:
         transaction = connection.transaction()
         await transaction.start()
@@ -45,7 +45,7 @@ async def test_enqueue_is_part_of_the_callers_transaction(database_url: str, dem
 
 async def test_a_foreign_row_is_refused(database_url: str, demo: UUID) -> None:
     """With a user, somebody else's row counts as missing."""
-    connection = await asyncpg.connect(database_url)
+    connection = await asyncpg.connect(database_url, statement_cache_size=0)
     try:
         with pytest.raises(asyncpg.NoDataFoundError, match="that you may use"):
             await prompt_queue.enqueue(
@@ -68,7 +68,7 @@ async def test_the_python_example_of_the_documentation_runs(database_url: str, d
     job_id = await names["add_picture"](
         database_url, str(DEMO_USER_ID), str(DEMO_MODEL_ID), "https://example.com/t.jpg"
     )
-    connection = await asyncpg.connect(database_url)
+    connection = await asyncpg.connect(database_url, statement_cache_size=0)
     try:
         assert [r["id"] for r in await connection.fetch("select * from claim_prompt_jobs(5)")] == [
             UUID(job_id)
@@ -87,7 +87,7 @@ async def test_the_sql_example_of_the_documentation_runs(database_url: str, demo
         check=True,
         stdout=subprocess.DEVNULL,
     )
-    connection = await asyncpg.connect(database_url)
+    connection = await asyncpg.connect(database_url, statement_cache_size=0)
     try:
         assert await queue_length(connection) == 1
     finally:

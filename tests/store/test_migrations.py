@@ -49,7 +49,7 @@ def psql_apply(dsn: str) -> None:
 
 
 async def schema_of(dsn: str) -> list[tuple[object, ...]]:
-    connection = await asyncpg.connect(dsn)
+    connection = await asyncpg.connect(dsn, statement_cache_size=0)
     try:
         rows = await connection.fetch(
             "select table_schema, table_name, column_name, data_type, column_default, is_nullable "
@@ -66,7 +66,7 @@ async def schema_of(dsn: str) -> list[tuple[object, ...]]:
 
 
 async def rows_of_the_user(dsn: str) -> dict[str, list[dict[str, object]]]:
-    connection = await asyncpg.connect(dsn)
+    connection = await asyncpg.connect(dsn, statement_cache_size=0)
     try:
         found = {}
         for table in ("auth.users", "public.models", "public.model_rows", "public.jobs"):
@@ -81,7 +81,7 @@ async def rows_of_the_user(dsn: str) -> dict[str, list[dict[str, object]]]:
 
 
 async def execute(dsn: str, sql: str) -> None:
-    connection = await asyncpg.connect(dsn)
+    connection = await asyncpg.connect(dsn, statement_cache_size=0)
     await connection.execute(sql)
     await connection.close()
 
@@ -126,7 +126,7 @@ async def test_a_users_own_tables_and_rows_are_left_as_they_are(
         if row[:2] in theirs
     }
     assert added == {("jobs", "prompt_job_id"), ("jobs", "prompt_status")}
-    connection = await asyncpg.connect(empty_database_url)
+    connection = await asyncpg.connect(empty_database_url, statement_cache_size=0)
     try:
         job = await connection.fetchval(
             "select enqueue_prompt_job(id, 'https://e.com/t.jpg') from model_rows limit 1"
@@ -175,7 +175,7 @@ async def test_an_older_table_of_the_mission_is_taken_over_with_its_rows(
         """,
     )
     await migrate(empty_database_url, read_migrations())
-    connection = await asyncpg.connect(empty_database_url)
+    connection = await asyncpg.connect(empty_database_url, statement_cache_size=0)
     try:
         claimed = await connection.fetch("select target_url from claim_prompt_jobs(10)")
         assert sorted(row["target_url"] for row in claimed) == [
@@ -238,7 +238,7 @@ async def test_the_supabase_tool_sees_our_files_as_applied(empty_database_url: s
         "(version text primary key, statements text[], name text)",
     )
     await migrate(empty_database_url, read_migrations())
-    connection = await asyncpg.connect(empty_database_url)
+    connection = await asyncpg.connect(empty_database_url, statement_cache_size=0)
     names = await connection.fetch("select name from supabase_migrations.schema_migrations")
     await connection.close()
     assert {row["name"] for row in names} == {m.name for m in read_migrations()}

@@ -24,7 +24,7 @@ def store(database: Database) -> PromptStore:
 
 @pytest.fixture
 async def sql(database_url: str, database: Database) -> AsyncIterator[asyncpg.Connection]:
-    connection = await asyncpg.connect(database_url)
+    connection = await asyncpg.connect(database_url, statement_cache_size=0)
     yield connection
     await connection.close()
 

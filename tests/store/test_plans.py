@@ -30,7 +30,7 @@ WAKE = "select wake_due_prompt_jobs()"
 @pytest.fixture
 async def crowded(database_url: str, demo: UUID) -> AsyncIterator[asyncpg.Connection]:
     """20,000 queued jobs, as many completed ones, and statistics from when it was empty."""
-    connection = await asyncpg.connect(database_url)
+    connection = await asyncpg.connect(database_url, statement_cache_size=0)
     await connection.execute("analyze")
     for status, prompt in (("queued", None), ("completed", "Done.")):
         await connection.execute(

@@ -14,6 +14,9 @@ STATEMENT_SECONDS = 30.0
 
 # The server has answered, and will say the same next time: password, role, database.
 _LASTING_SQLSTATES = ("28", "3D")
+# PgBouncer gives every refusal one and the same code, that of a broken connection.
+_POOLERS_SQLSTATE = "08P01"
+_LASTING_WORDS = ("authentication failed", "does not exist")
 # A connection that is cut at a bad moment leaves the driver in a state that it calls its own error.
 LOST = (OSError, TimeoutError, asyncpg.InterfaceError, asyncpg.InternalClientError)
 
@@ -67,10 +70,14 @@ async def connect(dsn: str, *, statement_seconds: float = STATEMENT_SECONDS) -> 
 
 def explained(error: Exception) -> DatabaseUnavailable | DatabaseRefused:
     """Why there is no connection."""
-    if isinstance(error, asyncpg.PostgresError) and not (error.sqlstate or "").startswith("08"):
+    sqlstate = (isinstance(error, asyncpg.PostgresError) and error.sqlstate) or "08"
+    by_pooler = sqlstate == _POOLERS_SQLSTATE
+    if by_pooler or not sqlstate.startswith("08"):
         message = f"PostgreSQL refused the connection: {error}"
-        if (error.sqlstate or "").startswith(_LASTING_SQLSTATES):
-            return DatabaseRefused(message, error.sqlstate, None)
+        if sqlstate.startswith(_LASTING_SQLSTATES) or (
+            by_pooler and any(words in str(error) for words in _LASTING_WORDS)
+        ):
+            return DatabaseRefused(message, sqlstate, None)
         return DatabaseUnavailable(message)
     return DatabaseUnavailable(
         f"PostgreSQL cannot be reached ({type(error).__name__}); check DATABASE_URL"
