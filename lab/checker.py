@@ -1,5 +1,6 @@
 """From the logs to the findings, by computation alone."""
 
+import math
 from collections import Counter, defaultdict
 from dataclasses import dataclass, field, fields
 
@@ -163,12 +164,16 @@ def _recoveries(logs: Logs) -> list[float]:
 
 
 def _restarts(logs: Logs) -> list[float]:
-    """From each return of the database to the next job that becomes final."""
+    """From each return of the database to the next job that becomes final.
+
+    One that was away again before that has no time of its own.
+    """
     settled = sorted(row.at for row in logs.rows if row.new_status in FINAL)
+    returns = sorted(harm.at for harm in logs.harms if harm.pid is None)
+    ends = [*returns[1:], math.inf]
     found = []
-    for harm in logs.harms:
-        if harm.pid is None:
-            found += [at - harm.at for at in settled if at > harm.at][:1]
+    for back, until in zip(returns, ends, strict=True):
+        found += [at - back for at in settled if back < at <= until][:1]
     return found
 
 

@@ -47,7 +47,7 @@ def logs() -> Logs:
         settles=[Settle(5, "j", "t2", "completed"), Settle(6, "j", "t1", "retry")],
         book={"j": Book(begun=3, unanswered=1, replied=1)},
         jobs={"j": Job("j", "completed", 0, 1, "o", "c")},
-        harms=[Harm(11.0, 71), Harm(11.0, 99), Harm(13.0, None)],
+        harms=[Harm(11.0, 71), Harm(11.0, 99), Harm(12.9, None), Harm(13.0, None)],
     )
 
 
@@ -57,6 +57,13 @@ def test_good_logs_have_no_violation_and_tell_the_recovery_times(logs: Logs) -> 
     assert findings.violations == []
     assert findings.recoveries == [1.5]
     assert findings.restarts == [1.0]
+
+
+def test_a_database_that_was_back_twice_has_two_times(logs: Logs) -> None:
+    logs.harms.append(Harm(14.5, None))
+    logs.rows.append(RowChange(7, "i", "processing", "failed", at=17.0))
+
+    assert check(logs).restarts == [1.0, 2.5]
 
 
 def test_an_acknowledged_job_that_is_gone_is_lost(logs: Logs) -> None:
