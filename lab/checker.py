@@ -3,6 +3,7 @@
 import math
 from collections import Counter, defaultdict
 from dataclasses import dataclass, field, fields
+from itertools import pairwise
 
 from lab.logs import FINAL, Book, Job, Logs
 
@@ -170,9 +171,8 @@ def _restarts(logs: Logs) -> list[float]:
     """
     settled = sorted(row.at for row in logs.rows if row.new_status in FINAL)
     returns = sorted(harm.at for harm in logs.harms if harm.pid is None)
-    ends = [*returns[1:], math.inf]
     found = []
-    for back, until in zip(returns, ends, strict=True):
+    for back, until in pairwise([*returns, math.inf]):
         found += [at - back for at in settled if back < at <= until][:1]
     return found
 

@@ -59,6 +59,12 @@ def test_good_logs_have_no_violation_and_tell_the_recovery_times(logs: Logs) -> 
     assert findings.restarts == [1.0]
 
 
+def test_without_harm_there_is_nothing_to_recover_from(logs: Logs) -> None:
+    logs.harms.clear()
+
+    assert (check(logs).recoveries, check(logs).restarts) == ([], [])
+
+
 def test_a_database_that_was_back_twice_has_two_times(logs: Logs) -> None:
     logs.harms.append(Harm(14.5, None))
     logs.rows.append(RowChange(7, "i", "processing", "failed", at=17.0))
