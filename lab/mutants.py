@@ -33,7 +33,7 @@ _FENCE = "q.lease_token = p.lease_token or p.outcome = 'completed'"
 _WAIT = "  order by q.job_id\n  for update;\n"
 _OWNER = "(p_user_id is null or j.user_id = p_user_id)"
 _WALL = """(new.status, new.generated_prompt, new.error, new.completed_at)
-    is distinct from (old.status, old.generated_prompt, old.error, old.completed_at)"""
+    is distinct from (old.status, old.generated_prompt, old.error, v_time)"""
 _PLACE = "\n        and q.job_id is not null as accepted"
 
 
@@ -151,7 +151,7 @@ MUTANTS: tuple[Mutant, ...] = (
     _mutant("retry: anybody's", RETRY, _OWNER, "true"),
     _mutant("retry: without the lock", RETRY, "  for update;", "  ;"),
     _mutant("guard: nothing", GUARD, _WALL, "false"),
-    _mutant("guard: a retry may change anything", GUARD, "old.status = 'failed'\n", "true\n"),
+    _mutant("guard: a retry may change anything", GUARD, "old.status = 'failed' and", "true and"),
     _mutant(
         "by hand: any status",
         "adopt_plain_status_update",
@@ -235,6 +235,16 @@ MUTANTS: tuple[Mutant, ...] = (
     _mutant("prune: young ones", PRUNE, "secs => p_days * 86400", "secs => 0"),
     _mutant("prune: calls of open jobs", "prune_provider_calls", "q.job_id = c.job_id", "false"),
     _mutant("prune: young calls", "prune_provider_calls", "secs => p_days * 86400", "secs => 0"),
+    _mutant("tally: a cancel", CANCEL, "values (v_now, 'cancelled', 1)", "values (v_now, '', 1)"),
+    _mutant("tally: a quarantine", REAP, "select v_now, 'failed', count(*)", "select v_now, '', 1"),
+    _mutant(
+        "tally: a settlement", SETTLE, "select v_now, a.act, count(*)", "select v_now, a.act, 0"
+    ),
+    _mutant("tally: a retry", RETRY, "('-infinity', 'failed', -1)", "('-infinity', 'failed', 0)"),
+    _mutant("tally: by hand", "adopt_plain_status_update", "new.status, 1);", "new.status, 0);"),
+    _mutant("tally: inserted", "prompt_jobs_inserted", "i.status, count(*)", "i.status, 0"),
+    _mutant("tally: deleted", "prompt_jobs_deleted", "d.status, -count(*)", "d.status, 0"),
+    _mutant("tally: compacted", "compact_prompt_queue_tally", "sum(t.jobs)", "max(t.jobs)"),
     _mutant(
         "prune: young events", "prune_prompt_job_events", "secs => p_days * 86400", "secs => 0"
     ),

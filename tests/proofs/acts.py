@@ -85,7 +85,7 @@ class Acts:
             "delete from jobs; delete from public.prompt_generation_jobs;"
             "delete from public.prompt_job_queue;"
             "delete from public.prompt_job_events; delete from public.provider_calls;"
-            "delete from public.prompt_queue_pauses"
+            "delete from public.prompt_queue_pauses; delete from public.prompt_queue_tally"
         )
 
     async def enqueue(self, max_retries: int = 3, priority: int = 5) -> UUID:
@@ -177,6 +177,20 @@ class Acts:
             json.dumps([{"call_id": str(call), "answered": answered}]),
         )
         return answer
+
+    async def miscounted(self) -> list[str]:
+        """The final statuses of which the statistics do not say how many jobs have them."""
+        rows = await self.connection.fetch(
+            """
+            select f.status, (select count(*) from public.prompt_generation_jobs j
+                where j.status = f.status) as there,
+              coalesce((select sum(t.jobs) from public.prompt_queue_tally t
+                where t.status = f.status), 0) as counted
+            from unnest($1::text[]) as f (status)
+            """,
+            FINAL,
+        )
+        return [str(tuple(row)) for row in rows if row["there"] != row["counted"]]
 
     async def facts(self, job: UUID) -> Facts:
         row = await self.connection.fetchrow(

@@ -8,8 +8,8 @@ from tests.proofs.acts import Acts
 
 _ENDED = """
 insert into public.prompt_generation_jobs
-  (row_id, model_id, user_id, target_url, status, generated_prompt, completed_at, updated_at)
-select row_id, model_id, user_id, target_url, $2, 'Done.', t.at, t.at
+  (row_id, model_id, user_id, target_url, status, generated_prompt, created_at, completed_at)
+select row_id, model_id, user_id, target_url, $2, 'Done.', t.at - interval '1 hour', t.at
 from public.prompt_generation_jobs, (select clock_timestamp() - $3 * interval '1 day' as at) t
 where id = $1
 returning id
@@ -150,7 +150,42 @@ async def pruning_takes_what_is_old_and_over(queue: Acts, _: Acts) -> None:
     assert await ask("select public.prune_prompt_job_events(90)") == 1
 
 
+async def every_ending_is_counted(queue: Acts, other: Acts) -> None:
+    """Whoever ends, reopens, inserts or deletes a job, the sums are those of the table."""
+    end = """
+    update public.prompt_generation_jobs set status = $2, generated_prompt = 'Done.' where id = $1
+    """
+    for status in ("completed", "failed", "cancelled"):
+        by_hand = await queue.enqueue()
+        await queue.connection.execute(end, by_hand, status)
+        await queue.connection.fetchval(_ENDED, by_hand, status, 1)
+        assert await queue.miscounted() == []
+    lost = await queue.enqueue()
+    for _ in range(3):
+        await queue.claim()
+        await queue.expire(lost)
+        await queue.reap()
+    assert (await queue.facts(lost)).status == "failed"
+    assert await queue.miscounted() == []
+    assert await queue.retry(lost) == "retried"
+    assert await queue.miscounted() == []
+    assert await queue.cancel(lost) == "cancelled"
+    done = await queue.enqueue()
+    assert (await queue.settle(done, (await queue.claim())[done], "completed"))[0]
+    assert await queue.miscounted() == []
+    again = await queue.enqueue()
+    compact = "select public.compact_prompt_queue_tally()"
+    settle = queue.settle(again, (await queue.claim())[again], "failed")
+    await other.overtakes(other.connection.execute(compact), queue, settle)
+    await queue.connection.execute(compact)
+    assert await queue.connection.fetchval("select count(*) from public.prompt_queue_tally") <= 8
+    assert await queue.miscounted() == []
+    await queue.connection.execute("delete from public.prompt_generation_jobs")
+    assert await queue.miscounted() == []
+
+
 CARE = (
+    every_ending_is_counted,
     one_is_alone,
     a_cap_is_exact,
     users_take_turns,

@@ -149,6 +149,7 @@ class Machine(RuleBasedStateMachine):
 
     @invariant()
     def the_tables_are_the_model(self) -> None:
+        assert self.run_act(self.acts.miscounted()) == []
         for job_id, job in self.model.jobs.items():
             facts = self.run_act(self.acts.facts(job_id))
             assert (facts.status, facts.prompt, facts.token) == (job.status, job.prompt, job.token)

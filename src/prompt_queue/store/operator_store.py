@@ -6,8 +6,6 @@ from uuid import UUID
 
 from prompt_queue.store.database import Database
 
-_ENDS = ("completed", "failed", "cancelled")
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Pause:
@@ -68,7 +66,7 @@ class OperatorStore:
         return [Pause(**dict(row)) for row in await self._database.rows("pauses")]
 
     async def retry_many(self, which: FailedJobs, limit: int, actor: str) -> int:
-        """Reopen failed jobs, the latest failures first; returns how many, at most `limit`."""
+        """Reopen failed jobs, the youngest first; returns how many, at most `limit`."""
         row = await self._database.row(
             "retry_many",
             which.user_id,
@@ -81,7 +79,11 @@ class OperatorStore:
         return int(row["retried"]) if row else 0
 
     async def prune(self, keep: Retention, batch: int = 500) -> Pruned:
-        """Delete what is older than its days, in small batches; jobs that `jobs` names are kept."""
+        """Delete what is older than its days, in small batches; jobs that `jobs` names are kept.
+
+        What the statistics count is put together.
+        """
+        await self._database.rows("compact_tally")
         return Pruned(
             jobs=await self._prune_jobs(keep.jobs_days, batch) if keep.jobs_days else 0,
             events=await self._prune_until_none("prune_events", keep.events_days, batch),
@@ -89,14 +91,12 @@ class OperatorStore:
         )
 
     async def _prune_jobs(self, days: float, batch: int) -> int:
-        total = 0
-        for status in _ENDS:
-            row = await self._database.row("prune_jobs", days, status, None, batch)
-            while row is not None:
-                total += row["deleted"]
-                if row["after"] is None:
-                    break
-                row = await self._database.row("prune_jobs", days, status, row["after"], batch)
+        total, after = 0, None
+        while row := await self._database.row("prune_jobs", days, None, after, batch):
+            total += row["deleted"]
+            after = row["after"]
+            if after is None:
+                break
         return total
 
     async def _prune_until_none(self, query: str, days: float, batch: int) -> int:

@@ -116,6 +116,9 @@ from public.prompt_queue_pauses p order by p.model;
 select p.deleted, p.after
 from public.prune_prompt_jobs($1, $2, coalesce($3, '-infinity'::timestamptz), $4) p;
 
+-- name: compact_tally
+select public.compact_prompt_queue_tally();
+
 -- name: prune_events
 select public.prune_prompt_job_events($1, $2) as deleted;
 

@@ -5,6 +5,7 @@ create or replace function public.adopt_plain_status_update()
 returns trigger
 language plpgsql
 set search_path = ''
+set prompt_queue.act = 'adopt'
 as $$
 begin
   if new.status not in ('completed', 'failed', 'cancelled') then
@@ -13,8 +14,12 @@ begin
         hint = 'call claim_prompt_jobs() or update_prompt_job_status()';
   end if;
   delete from public.prompt_job_queue q where q.job_id = new.id;
-  new.completed_at := coalesce(new.completed_at, clock_timestamp());
-  new.updated_at := clock_timestamp();
+  update public.prompt_generation_jobs j
+  set completed_at = coalesce(j.completed_at, clock_timestamp()), updated_at = clock_timestamp(),
+    error_code = case when j.status = 'failed' then coalesce(j.error_code, 'failed') end
+  where j.id = new.id;
+  insert into public.prompt_queue_tally (at, status, jobs)
+  values (clock_timestamp(), new.status, 1);
   update public.jobs d
   set prompt_status = case new.status when 'completed' then 'completed' else 'failed' end
   where d.prompt_job_id = new.id;

@@ -47,6 +47,7 @@ begin
     update public.prompt_generation_jobs j
     set status = 'cancelled', completed_at = v_now, updated_at = v_now
     where j.id = p_job_id;
+    insert into public.prompt_queue_tally (at, status, jobs) values (v_now, 'cancelled', 1);
     update public.jobs d set prompt_status = 'failed' where d.prompt_job_id = p_job_id;
     insert into public.prompt_job_events (job_id, user_id, kind, data)
     values (p_job_id, v_job.user_id, 'cancelled',

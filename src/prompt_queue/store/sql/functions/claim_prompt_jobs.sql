@@ -55,7 +55,7 @@ begin
     set status = 'processing', started_at = coalesce(j.started_at, v_now), updated_at = v_now
     from leased l
     where j.id = l.job_id
-    returning j.*
+    returning j.*, l.place, l.lease_token, l.lease_until
   ),
   logged as (
     insert into public.prompt_job_events (job_id, user_id, kind, data)
@@ -66,9 +66,8 @@ begin
   select s.id, s.row_id, s.model_id, s.user_id, s.ref_urls, s.target_url, s.status,
     s.generated_prompt, s.error, s.retry_count, s.max_retries, s.priority, s.created_at,
     s.updated_at, s.started_at, s.completed_at, s.error_code, s.source, s.model,
-    l.lease_token, l.lease_until
-  from leased l
-  join started s on s.id = l.job_id
-  order by l.place;
+    s.lease_token, s.lease_until
+  from started s
+  order by s.place;
 end
 $$;

@@ -52,6 +52,10 @@ begin
     from expired e
     where d.prompt_job_id = e.job_id and e.losses >= 3
   ),
+  counted as (
+    insert into public.prompt_queue_tally (at, status, jobs)
+    select v_now, 'failed', count(*) from expired e where e.losses >= 3 having count(*) > 0
+  ),
   logged as (
     insert into public.prompt_job_events (job_id, user_id, kind, data)
     select e.job_id, e.user_id, 'lease_lost',

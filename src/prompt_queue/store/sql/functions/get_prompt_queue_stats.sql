@@ -1,5 +1,6 @@
--- The queue at a glance. Waits and processing times are means over the last 1,000 completed jobs,
--- in seconds; slots is what all workers seen in the last 30 seconds handle at once.
+-- The queue at a glance. Waits and processing times are means over the jobs that completed in the
+-- last hour, or, without any, over all before, in seconds; slots is what all workers seen in the
+-- last 30 seconds handle at once.
 create or replace function public.get_prompt_queue_stats()
 returns table (
   total_queued bigint, total_processing bigint, total_completed bigint, total_failed bigint,
@@ -19,37 +20,45 @@ as $$
       min(q.enqueued_at) filter (where q.state <> 'leased') as oldest
     from public.prompt_job_queue q
   ),
-  recent as (
-    select avg(extract(epoch from r.started_at - r.created_at)) as wait,
-      avg(extract(epoch from r.completed_at - r.started_at)) as processing
-    from (
-      select j.created_at, j.started_at, j.completed_at
-      from public.prompt_generation_jobs j
-      where j.status = 'completed'
-      order by j.completed_at desc
-      limit 1000
-    ) r
+  tally as (
+    select coalesce(sum(t.jobs) filter (where t.status = 'completed'), 0)::bigint as completed,
+      coalesce(sum(t.jobs) filter (where t.status = 'failed'), 0)::bigint as failed,
+      coalesce(sum(t.jobs) filter (where t.status = 'cancelled'), 0)::bigint as cancelled
+    from public.prompt_queue_tally t
+  ),
+  hour as (
+    select coalesce(sum(t.jobs) filter (
+        where t.status = 'completed' and t.at > clock_timestamp() - interval '1 minute'
+      ), 0)::bigint as completed_last_minute,
+      coalesce(sum(t.jobs) filter (where t.status = 'completed'), 0)::bigint as completed,
+      coalesce(sum(t.jobs) filter (where t.status = 'failed'), 0)::bigint as failed
+    from public.prompt_queue_tally t
+    where t.at > clock_timestamp() - interval '1 hour'
+  ),
+  means as (
+    select t.at > clock_timestamp() - interval '1 hour' as recent,
+      sum(t.wait_seconds) / sum(t.measured) as wait,
+      sum(t.processing_seconds) / sum(t.measured) as processing
+    from public.prompt_queue_tally t
+    where t.status = 'completed'
+    group by 1
+    having sum(t.measured) > 0
+    order by 1 desc
+    limit 1
   ),
   alive as (
     select count(*) as workers, coalesce(sum(w.concurrency), 0) as slots
     from public.prompt_queue_workers w
     where w.seen_at > clock_timestamp() - interval '30 seconds'
   )
-  select waiting.queued, waiting.processing,
-    (select count(*) from public.prompt_generation_jobs j where j.status = 'completed'),
-    (select count(*) from public.prompt_generation_jobs j where j.status = 'failed'),
-    round(coalesce(recent.wait, 0), 3),
-    (select count(*) from public.prompt_generation_jobs j where j.status = 'cancelled'),
-    round(recent.processing, 3),
+  select waiting.queued, waiting.processing, tally.completed, tally.failed,
+    round(coalesce(means.wait, 0)::numeric, 3), tally.cancelled,
+    round(means.processing::numeric, 3),
     round(greatest(extract(epoch from clock_timestamp() - waiting.oldest), 0), 3),
     alive.workers, alive.slots,
     (select count(*) from public.prompt_job_events e where e.kind = 'unfenced_write'),
-    (select count(*) from public.prompt_generation_jobs j
-     where j.status = 'completed' and j.completed_at > clock_timestamp() - interval '1 minute'),
-    (select count(*) from public.prompt_generation_jobs j
-     where j.status = 'failed' and j.updated_at > clock_timestamp() - interval '1 hour'),
-    (select count(*) from public.prompt_generation_jobs j
-     where j.status = 'completed' and j.completed_at > clock_timestamp() - interval '1 hour'),
+    hour.completed_last_minute, hour.failed, hour.completed,
     exists (select from public.prompt_queue_pauses p where p.model = ''), waiting.capped
-  from waiting, recent, alive
+  from waiting cross join tally cross join hour cross join alive
+  left join means on true
 $$;

@@ -24,7 +24,7 @@ declare
   v_seen int;
   v_leased uuid[] := '{}';
 begin
-  select * into v_settings from public.prompt_queue_settings;
+  select * into v_settings from public.prompt_queue_settings s where s.only_row;
   v_cap := v_settings.user_in_flight_cap;
   v_step := make_interval(secs => coalesce(v_settings.ageing_seconds, 600));
   if v_cap is not null or exists (

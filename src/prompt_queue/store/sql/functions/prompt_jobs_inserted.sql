@@ -11,6 +11,11 @@ declare
     select from public.prompt_job_queue q where q.state = 'ready'
   );
 begin
+  insert into public.prompt_queue_tally (at, status, jobs)
+  select '-infinity', i.status, count(*)
+  from inserted i
+  where i.status in ('completed', 'failed', 'cancelled')
+  group by i.status;
   insert into public.prompt_job_queue (job_id, user_id, priority, claim_key, enqueued_at)
   with turns as materialized (
     select d.user_id, d.priority, public.prompt_claim_key(d.user_id, d.priority) as first_key

@@ -10,7 +10,7 @@ declare
   v_column text;
   v_row jsonb;
 begin
-  select s.row_owner_column into v_column from public.prompt_queue_settings s;
+  select s.row_owner_column into v_column from public.prompt_queue_settings s where s.only_row;
   select to_jsonb(r) into v_row from public.model_rows r where r.id = p_row_id;
   if v_row is null then
     return;

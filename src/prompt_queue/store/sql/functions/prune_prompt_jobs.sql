@@ -1,6 +1,6 @@
--- Deletes final jobs older than p_days, except those that a row of jobs still names. Looks at
--- p_limit jobs from p_after on, oldest first, and says where the next batch begins: kept jobs are
--- not looked at again and again. after is null at the end.
+-- Deletes jobs that ended more than p_days ago, except those that a row of jobs still names: at
+-- most p_limit of those created from p_after on, oldest first. Says where the next batch begins,
+-- null at the end. p_status null: whatever they ended as.
 create or replace function public.prune_prompt_jobs(
   p_days double precision,
   p_status text,
@@ -17,47 +17,29 @@ set enable_mergejoin = off
 as $$
 declare
   v_before timestamptz := clock_timestamp() - make_interval(secs => p_days * 86400);
-  v_ids uuid[];
-  v_last timestamptz;
 begin
-  if p_status = 'completed' then
-    select array_agg(o.id), max(o.at) into v_ids, v_last
-    from (
-      select j.id, j.completed_at as at from public.prompt_generation_jobs j
-      where j.status = 'completed' and j.completed_at >= p_after and j.completed_at < v_before
-      order by j.completed_at limit p_limit
-    ) o;
-  elsif p_status = 'failed' then
-    select array_agg(o.id), max(o.at) into v_ids, v_last
-    from (
-      select j.id, j.updated_at as at from public.prompt_generation_jobs j
-      where j.status = 'failed' and j.updated_at >= p_after and j.updated_at < v_before
-      order by j.updated_at limit p_limit
-    ) o;
-  elsif p_status = 'cancelled' then
-    select array_agg(o.id), max(o.at) into v_ids, v_last
-    from (
-      select j.id, j.updated_at as at from public.prompt_generation_jobs j
-      where j.status = 'cancelled' and j.updated_at >= p_after and j.updated_at < v_before
-      order by j.updated_at limit p_limit
-    ) o;
-  else
+  if p_status not in ('completed', 'failed', 'cancelled') then
     raise exception 'only completed, failed and cancelled jobs are pruned, not %', p_status
       using errcode = 'invalid_parameter_value';
   end if;
   return query
-  with locked as materialized (
-    select j.id
+  with old as materialized (
+    select j.id, j.created_at
     from public.prompt_generation_jobs j
-    where j.id = any (v_ids) and j.status = p_status
+    where j.created_at >= p_after and j.created_at < v_before
+      and j.status in ('completed', 'failed', 'cancelled')
+      and (p_status is null or j.status = p_status)
+      and coalesce(j.completed_at, j.updated_at) < v_before
       and not exists (select from public.jobs d where d.prompt_job_id = j.id)
-    order by j.id
+    order by j.created_at
+    limit p_limit
     for update skip locked
   ),
   gone as (
-    delete from public.prompt_generation_jobs j using locked l where j.id = l.id returning j.id
+    delete from public.prompt_generation_jobs j using old o where j.id = o.id
+    returning o.created_at
   )
-  select count(*), case when cardinality(v_ids) = p_limit and v_last > p_after then v_last end
-  from gone;
+  select count(*), case when count(*) = p_limit then max(g.created_at) end
+  from gone g;
 end
 $$;

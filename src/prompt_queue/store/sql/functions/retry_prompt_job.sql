@@ -35,6 +35,7 @@ begin
   set status = 'queued', retry_count = 0, error = null, error_code = null, started_at = null,
     completed_at = null, updated_at = v_now, retried_at = v_now
   where j.id = p_job_id;
+  insert into public.prompt_queue_tally (at, status, jobs) values ('-infinity', 'failed', -1);
   insert into public.prompt_job_queue (job_id, user_id, priority, claim_key)
   values (
     p_job_id, v_job.user_id, v_job.priority, public.prompt_claim_key(v_job.user_id, v_job.priority)

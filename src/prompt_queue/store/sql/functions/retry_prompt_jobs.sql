@@ -1,5 +1,5 @@
--- Reopens failed jobs, those that failed last first, at most p_limit of them; null in a filter
--- means any. Returns how many.
+-- Reopens failed jobs, the youngest first, at most p_limit of them; null in a filter means any.
+-- Returns how many.
 create or replace function public.retry_prompt_jobs(
   p_user_id uuid default null,
   p_error_code text default null,
@@ -15,12 +15,12 @@ as $$
   with wanted as materialized (
     select j.id
     from public.prompt_generation_jobs j
-    where j.status = 'failed'
+    where j.status = 'failed' and j.error_code is not null
       and (p_user_id is null or j.user_id = p_user_id)
       and (p_error_code is null or j.error_code = p_error_code)
       and (p_failed_after is null or j.updated_at >= p_failed_after)
       and (p_failed_before is null or j.updated_at < p_failed_before)
-    order by j.updated_at desc
+    order by j.created_at desc
     limit p_limit
   )
   select count(*)

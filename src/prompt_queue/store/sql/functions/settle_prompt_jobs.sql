@@ -19,6 +19,10 @@ as $$
 declare
   v_now timestamptz := clock_timestamp();
 begin
+  -- Counting is cheap because now and then somebody tidies up.
+  if random() < 0.005 then
+    perform public.compact_prompt_queue_tally();
+  end if;
   -- A statement sees what was committed when it began, so the wait for the lock comes before it.
   perform 1 from public.prompt_job_queue q
   where q.job_id in (select (o ->> 'job_id')::uuid from jsonb_array_elements(p_outcomes) o)
@@ -41,6 +45,8 @@ begin
         else p.outcome
       end as act,
       greatest(coalesce(p.delay_seconds, 0), 0) as delay,
+      extract(epoch from j.started_at - j.created_at) as waited,
+      extract(epoch from v_now - j.started_at) as took,
       coalesce(q.lease_token = p.lease_token or p.outcome = 'completed', false)
         and q.job_id is not null as accepted
     from proposed p
@@ -80,7 +86,8 @@ begin
       generated_prompt = case when a.act = 'completed' then a.prompt else j.generated_prompt end,
       error = case a.act when 'completed' then null when 'released' then j.error else a.error end,
       error_code = case a.act
-        when 'completed' then null when 'released' then j.error_code else a.error_code end,
+        when 'completed' then null when 'released' then j.error_code
+        when 'failed' then coalesce(a.error_code, 'failed') else a.error_code end,
       source = case when a.act = 'completed' then coalesce(a.source, 'model') end,
       model = case when a.act = 'completed' then a.model end,
       retry_count = j.retry_count + (a.act = 'retry')::int,
@@ -94,6 +101,15 @@ begin
     set prompt_status = a.act
     from accepted a
     where d.prompt_job_id = a.job_id and a.act in ('completed', 'failed')
+  ),
+  counted as (
+    insert into public.prompt_queue_tally
+      (at, status, jobs, measured, wait_seconds, processing_seconds)
+    select v_now, a.act, count(*), count(a.took), coalesce(sum(a.waited), 0),
+      coalesce(sum(a.took), 0)
+    from accepted a
+    where a.act in ('completed', 'failed')
+    group by a.act
   ),
   logged as (
     insert into public.prompt_job_events (job_id, user_id, kind, data)
