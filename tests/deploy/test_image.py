@@ -103,7 +103,7 @@ def test_the_steps_build_a_program_that_runs(stages: list[Stage], tmp_path: Path
     installed = tmp_path / "opt" / "prompt-queue"
     program = installed / "bin" / "prompt-queue"
     look = "from prompt_queue.store import migrate as m; print(m.__file__, m.migrations_folder())"
-    python = [installed / "bin" / "python", "-c", look]
+    python = [str(installed / "bin" / "python"), "-c", look]
     files = subprocess.run(python, check=True, capture_output=True, text=True, timeout=60).stdout
     assert all(place.startswith(str(installed)) for place in files.split())
     said = subprocess.run(
@@ -149,7 +149,7 @@ def port() -> Iterator[int]:
 def probe(port: int, path: str) -> int:
     """The exit code of the probe; a proxy of the environment is none of its business."""
     environment = os.environ | {"PROMPT_QUEUE_PORT": str(port), "http_proxy": "http://127.0.0.1:9"}
-    command = [sys.executable, PROBE, path]
+    command = [sys.executable, str(PROBE), path]
     return subprocess.run(command, env=environment, timeout=20, check=False).returncode
 
 
@@ -161,7 +161,7 @@ def test_the_probe_says_what_the_server_answered(port: int, status: int, code: i
 
 def test_the_probe_of_a_port_where_nobody_listens_fails() -> None:
     """Without a traceback in the events of the pod."""
-    command = [sys.executable, PROBE, "/api/health/live"]
+    command = [sys.executable, str(PROBE), "/api/health/live"]
     environment = os.environ | {"PROMPT_QUEUE_PORT": "1"}
     done = subprocess.run(
         command, env=environment, capture_output=True, text=True, timeout=20, check=False

@@ -1,7 +1,5 @@
 """Schemas of Compose and Kubernetes, units that systemd understands, and time enough to drain."""
 
-import os
-import shutil
 import subprocess
 import sysconfig
 from pathlib import Path
@@ -13,6 +11,7 @@ import yaml
 
 from prompt_queue.asgi import GRACE_SECONDS
 from prompt_queue.settings import Settings
+from tests.deploy.programs import installed
 from tests.deploy.reading import (
     COMPOSE,
     DEPLOY,
@@ -143,13 +142,8 @@ def test_a_server_has_time_for_its_last_answers() -> None:
 
 
 def systemd_analyze() -> str:
-    """The program; without it the tests of units are for other machines, but never in CI."""
-    found = shutil.which("systemd-analyze")
-    if found is None:
-        if os.environ.get("CI"):
-            pytest.fail("systemd-analyze is not installed; on Debian: apt-get install systemd")
-        pytest.skip("systemd-analyze is not installed")
-    return found
+    """The program that knows units."""
+    return installed("systemd-analyze", "systemd")
 
 
 def test_systemd_understands_the_units(tmp_path: Path) -> None:
@@ -160,7 +154,7 @@ def test_systemd_understands_the_units(tmp_path: Path) -> None:
             text = text.replace(absent, "/bin/true")
         (tmp_path / path.name).write_text(text)
     done = subprocess.run(
-        [systemd_analyze(), "verify", "--man=no", *sorted(tmp_path.iterdir())],
+        [systemd_analyze(), "verify", "--man=no", *map(str, sorted(tmp_path.iterdir()))],
         capture_output=True, text=True, timeout=60, check=False,
     )  # fmt: skip
     complaints = [line for line in done.stderr.splitlines() if str(tmp_path) in line]
@@ -170,7 +164,13 @@ def test_systemd_understands_the_units(tmp_path: Path) -> None:
 @pytest.mark.parametrize("unit", UNITS, ids=lambda unit: unit.name)
 def test_a_unit_is_hardened(unit: Path) -> None:
     """An exposure of at most 2 of 10, as `systemd-analyze security` counts."""
-    command = [systemd_analyze(), "security", "--offline=true", "--threshold=20", unit]
+    command = [
+        installed("systemd-analyze", "systemd"),
+        "security",
+        "--offline=true",
+        "--threshold=20",
+        unit,
+    ]
     subprocess.run(command, check=True, capture_output=True, timeout=60)
 
 
