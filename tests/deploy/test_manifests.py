@@ -164,13 +164,7 @@ def test_systemd_understands_the_units(tmp_path: Path) -> None:
 @pytest.mark.parametrize("unit", UNITS, ids=lambda unit: unit.name)
 def test_a_unit_is_hardened(unit: Path) -> None:
     """An exposure of at most 2 of 10, as `systemd-analyze security` counts."""
-    command = [
-        installed("systemd-analyze", "systemd"),
-        "security",
-        "--offline=true",
-        "--threshold=20",
-        unit,
-    ]
+    command = [systemd_analyze(), "security", "--offline=true", "--threshold=20", str(unit)]
     subprocess.run(command, check=True, capture_output=True, timeout=60)
 
 
