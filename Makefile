@@ -66,7 +66,7 @@ lab: $(DEV) ## inject faults and check that nothing is lost or paid twice; TRIAL
 	@exec $(BIN)/python -m lab --trials $(TRIALS) $(ARGS)
 
 $(DEV): requirements/dev.txt requirements/uv.txt pyproject.toml $(FRESH)
-	@$(BOOTSTRAP) dev
+	@$(BOOTSTRAP) $(if $(wildcard $(BENCH)),bench,dev)
 
 $(BENCH): requirements/bench.txt requirements/dev.txt requirements/uv.txt pyproject.toml $(FRESH)
 	@$(BOOTSTRAP) bench

@@ -44,17 +44,20 @@ def print_tables(console: Console, book: Book, plan: Plan, verdicts: Sequence[Ve
     """Figures, then goals."""
     table = Table("median of rounds", *TITLES.values(), "ours/PgQueuer", "ours/bare")
     for label, share, metric in rows(book, plan):
-        cells = [_number(book.of(metric, name, share)) for name in NAMES]
+        cells = [number(book.of(metric, name, share)) for name in NAMES]
         ratios = [book.ratio((metric, OURS), (metric, name), share) for name in (PGQUEUER, BARE)]
-        table.add_row(label, *cells, *map(_number, ratios))
+        table.add_row(label, *cells, *map(number, ratios))
     console.print(table)
+    print_verdicts(console, verdicts)
+
+
+def print_verdicts(console: Console, verdicts: Sequence[Verdict]) -> None:
+    """Each goal, its figure, and whether it is met."""
     table = Table("goal", "bound", "figure", "")
     for verdict in verdicts:
-        sign = "≤" if verdict.goal.at_most else "≥"
+        sign = "≤" if verdict.at_most else "≥"
         word = {True: "met", False: "[bold]missed[/bold]", None: "not measured"}[verdict.met]
-        table.add_row(
-            verdict.goal.name, f"{sign} {verdict.goal.bound:g}", _number(verdict.figure), word
-        )
+        table.add_row(verdict.name, f"{sign} {verdict.bound:g}", number(verdict.figure), word)
     console.print(table)
 
 
@@ -87,7 +90,8 @@ def _version(name: str) -> str | None:
         return None
 
 
-def _number(value: float | None) -> str:
+def number(value: float | None) -> str:
+    """Three digits that matter; a dash for nothing."""
     if value is None:
         return "-"
     if abs(value) >= 100:

@@ -60,27 +60,27 @@ class Goal:
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """`met` is None where the figure was not measured."""
+    """A goal and what was measured; `figure` None: nothing."""
 
-    goal: Goal
+    name: str
+    bound: float
     figure: float | None
+    at_most: bool = False
 
     @property
     def met(self) -> bool | None:
-        """Whether the goal is reached."""
+        """Whether the goal is reached; None where nothing was measured."""
         if self.figure is None:
             return None
-        if self.goal.at_most:
-            return self.figure <= self.goal.bound
-        return self.figure >= self.goal.bound
+        return self.figure <= self.bound if self.at_most else self.figure >= self.bound
 
     def as_json(self) -> dict[str, Any]:
         """For the results file."""
-        word = "at_most" if self.goal.at_most else "at_least"
+        word = "at_most" if self.at_most else "at_least"
         figure = None if self.figure is None else round(self.figure, 4)
-        return {"goal": self.goal.name, word: self.goal.bound, "figure": figure, "met": self.met}
+        return {"goal": self.name, word: self.bound, "figure": figure, "met": self.met}
 
 
 def judge(book: Book, goals: Sequence[Goal]) -> list[Verdict]:
     """Each goal with the figure that this run gave."""
-    return [Verdict(goal, goal.figure(book)) for goal in goals]
+    return [Verdict(goal.name, goal.bound, goal.figure(book), goal.at_most) for goal in goals]

@@ -27,7 +27,8 @@ class Mix:
 
     def of(self, number: int) -> tuple[int, int]:
         """User and priority of a job."""
-        return number % self.users, self.priorities[number // self.users % len(self.priorities)]
+        turn, user = divmod(number, self.users)
+        return user, self.priorities[(turn + user) % len(self.priorities)]
 
 
 MIXED = Mix()

@@ -13,7 +13,7 @@ from pgqueuer.queries import Queries
 
 from benchmarks.queue.sides import TARGET, Begin, Mix, Work
 
-BATCH = 200
+BATCH = 500
 ENTRYPOINT = "noop"
 PAYLOAD = TARGET.encode()
 

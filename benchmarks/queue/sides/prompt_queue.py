@@ -1,6 +1,6 @@
 """Ours, with every guarantee on: the worker's own loop, station, heartbeat, janitor and listener.
 
-Only the generator is replaced: it has its prompt at once.
+Only the handler is replaced: it has its prompt at once.
 """
 
 import asyncio
@@ -13,11 +13,11 @@ import asyncpg
 
 import prompt_queue
 from benchmarks.queue.sides import TARGET, Begin, Mix, Work
-from prompt_queue.generation.generator import Generator, Ledger
+from prompt_queue.generation.generator import Generator
 from prompt_queue.jobs.backoff import RetryPolicy
 from prompt_queue.jobs.ids import new_id
 from prompt_queue.jobs.job import Claim
-from prompt_queue.jobs.outcome import GeneratedPrompt
+from prompt_queue.jobs.outcome import Done, GeneratedPrompt, Outcome
 from prompt_queue.store.database import Database, Listener
 from prompt_queue.store.migrate import migrate, read_migrations
 from prompt_queue.store.operator_store import OperatorStore, Retention
@@ -36,7 +36,7 @@ SLOTS, CLAIM_LIMIT = 400, 200
 LEASE_SECONDS = 30.0
 MOST_USERS = 1000
 MODELS = ("grok", "grok-fallback")
-ANSWER = GeneratedPrompt(text="Make the sky blue and keep everything else.", model="grok")
+ANSWER = Done(GeneratedPrompt(text="Make the sky blue and keep everything else.", model="grok"))
 
 USERS = """
 with users as (
@@ -90,14 +90,13 @@ class _Enqueuer:
         )
 
 
-class _AtOnce(Generator):
-    """Has the prompt without asking anybody."""
+class _AtOnce(GenerationStation):
+    """Claims and settles as ever, but has the prompt without asking anybody."""
 
-    def __init__(self, begin: Begin) -> None:
-        self._begin = begin
+    begin: Begin
 
-    async def generate(self, claim: Claim, ledger: Ledger) -> GeneratedPrompt:
-        self._begin()
+    async def handle(self, claim: Claim) -> Outcome:
+        self.begin()
         return ANSWER
 
 
@@ -105,9 +104,10 @@ def _crew(database: Database, begin: Begin) -> Crew:
     name = f"bench-{os.getpid()}"
     store = PromptStore(database)
     leases = HeldLeases()
-    station = GenerationStation(
+    station = _AtOnce(
         store,
-        _AtOnce(begin),
+        # It is never asked.
+        Generator.__new__(Generator),
         StoreLedger(store, name),
         RetryPolicy(),
         worker=name,
@@ -115,6 +115,7 @@ def _crew(database: Database, begin: Begin) -> Crew:
         attempt_deadline=60.0,
         models=MODELS,
     )
+    station.begin = begin
     loop = WorkLoop(
         [station],
         leases,
