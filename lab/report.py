@@ -27,7 +27,7 @@ _INTRO = """# The fault laboratory's report
 | jobs | {jobs} |
 | requests that reached the provider | {calls} |
 | violations | {violations}: {kinds} |
-| share of faults that lead to a violation, with 95 % confidence | {bound} |
+| upper 95 % bound of the share of faults that lead to a violation | {bound} |
 | recovery: p50 / p99 / max of {recoveries} | {recovery} |
 | recovery: is p99 within 1.25 L = {promised:g} s? | {verdict} |
 | after a restart of PostgreSQL: p50 / p99 / max of {restarts} | {restart} |
@@ -77,7 +77,7 @@ def write(path: Path, results: Sequence[Result], command: str, seed: int) -> Non
         *map(_row, results),
         f"\n![{len(recoveries)} recovery times]({picture.name})",
         "\n## Where they hit\n",
-        *(_places(result) for result in results if result.hits),
+        *([_places(result) for result in results if result.hits] or ["One place a kind."]),
         "\n## Violations\n",
         *(_violations(results) or ["None."]),
     ]
