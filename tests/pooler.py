@@ -26,6 +26,7 @@ listen_port = {port}
 logfile = {folder}/log
 auth_type = scram-sha-256
 auth_file = {folder}/accounts
+stats_users = {user}
 pool_mode = transaction
 server_reset_query =
 default_pool_size = 4
@@ -48,7 +49,7 @@ class Pooler:
         assert PROGRAM is not None
         folder = server / "pgbouncer"
         folder.mkdir()
-        values = {"server": server, "folder": folder, "port": PORT}
+        values = {"server": server, "folder": folder, "port": PORT, "user": user}
         (folder / "ini").write_text(CONFIGURATION.format_map(values))
         (folder / "accounts").write_text(f'"{user}" "{password}"\n')
         if account is not None:

@@ -12,8 +12,16 @@ from prompt_queue.settings import Settings, load_settings
 from prompt_queue.store.database import Database
 from prompt_queue.testing import PictureServer, StandIn
 from prompt_queue.worker.run import Crew, crew
+from tests.clusters import Setting
+from tests.conftest import installed
 
 SettingsFactory = Callable[..., Settings]
+
+
+@pytest.fixture(params=(Setting(), Setting(pooled=True)), ids=str)
+def setting(request: pytest.FixtureRequest) -> Setting:
+    """Each test also runs behind a pooler, where nobody hears a NOTIFY."""
+    return installed(request.param)
 
 
 @pytest.fixture

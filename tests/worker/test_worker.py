@@ -250,12 +250,14 @@ async def test_the_loop_learns_of_new_work_without_a_poll(
     database: Database,
     store: PromptStore,
     demo: UUID,
+    direct_url: str,
     make_settings: SettingsFactory,
     picture_server: PictureServer,
 ) -> None:
-    """NOTIFY wakes an idle worker long before its next poll."""
+    """NOTIFY wakes an idle worker long before its next poll; it comes past the pooler."""
     async with running(make_settings(poll_seconds=300), database) as parts:
-        listener = asyncio.create_task(Listener(database.dsn, parts.loop.wake).run())
+        listening = Listener(direct_url, parts.loop.wake, writers_dsn=database.dsn)
+        listener = asyncio.create_task(listening.run())
         # Idle pauses double: after this long the next look would be seconds away.
         await asyncio.sleep(3.4)
         job_id = await enqueue(database, demo, picture_server.add("t.png", plain("teal")))

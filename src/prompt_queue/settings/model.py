@@ -56,8 +56,8 @@ class Settings(BaseSettings):
     database_url: SecretStr | None = _knob(
         "DATABASE_URL",
         None,
-        "PostgreSQL 15 to 18. Several hosts, separated by commas, are a primary and its standbys: the "
-        "one that takes writes is used. Without it the embedded PostgreSQL is used.",
+        "PostgreSQL 15 to 18. Several hosts, separated by commas, are a primary and its standbys: "
+        "the one that takes writes is used. Without it the embedded PostgreSQL is used.",
     )
     database_direct_url: SecretStr | None = _knob(
         "DATABASE_DIRECT_URL",
@@ -140,7 +140,11 @@ class Settings(BaseSettings):
         le=3600,
     )
     poll_seconds: float = _knob(
-        PREFIX + "POLL_SECONDS", 2.0, "Longest time between two looks at the queue.", gt=0, le=300
+        PREFIX + "POLL_SECONDS",
+        2.0,
+        "Longest time between two looks at the queue of a worker that cannot LISTEN.",
+        gt=0,
+        le=300,
     )
     drain_seconds: float = _knob(
         PREFIX + "DRAIN_SECONDS",

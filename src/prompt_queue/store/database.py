@@ -2,6 +2,7 @@
 
 import asyncio
 import random
+import secrets
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from functools import cache, partial
@@ -31,6 +32,8 @@ __all__ = [
 ]
 
 WAKE_CHANNEL = "prompt_queue"
+ECHO_SECONDS = 3.0
+DEAF_SECONDS = 900.0
 
 # Connection failures, shutdowns, lock conflicts, a primary that has become a standby: the same
 # call may work a moment later.
@@ -187,27 +190,67 @@ def _translated(error: BaseException) -> DatabaseRefused | DatabaseUnavailable:
 class Listener:
     """Calls `on_wake` at every NOTIFY; a hint only, so that a deaf one costs a poll and no more."""
 
-    def __init__(self, dsn: str, on_wake: Callable[[], None], heartbeat: float = 20.0) -> None:
+    def __init__(
+        self,
+        dsn: str,
+        on_wake: Callable[[], None],
+        heartbeat: float = 20.0,
+        *,
+        writers_dsn: str | None = None,
+    ) -> None:
+        """`writers_dsn` is where others enqueue, if not here; checked every `heartbeat` seconds."""
         self._dsn = dsn
         self._on_wake = on_wake
         self._heartbeat = heartbeat
+        self._writers_dsn = writers_dsn or dsn
+        self._hears = False
+
+    @property
+    def hears(self) -> bool:
+        """True while a NOTIFY arrives here; behind a transaction pooler it never does."""
+        return self._hears
 
     async def run(self) -> None:
         """Listen until cancelled; reconnects with jitter, and wakes once after every connect."""
         while True:
+            pause = 3.0
             try:
                 await self._listen_until_lost()
-            except (DatabaseUnavailable, asyncpg.PostgresError, *LOST):
+                pause = DEAF_SECONDS
+            except (DatabaseUnavailable, DatabaseRefused, asyncpg.PostgresError, *LOST):
                 pass
-            await asyncio.sleep(random.uniform(0.5, 3.0))  # noqa: S311
+            finally:
+                self._hears = False
+            await asyncio.sleep(random.uniform(pause / 6, pause))  # noqa: S311
 
     async def _listen_until_lost(self) -> None:
+        """Comes back only from a connection that hears nothing."""
         connection = await connect(self._dsn)
         try:
+            if not await self._hears_an_echo(connection):
+                return
             await connection.add_listener(WAKE_CHANNEL, lambda *_: self._on_wake())
+            self._hears = True
             self._on_wake()
             while True:
                 await asyncio.sleep(self._heartbeat)
                 await connection.execute("select 1", timeout=5)
         finally:
             connection.terminate()
+
+    async def _hears_an_echo(self, connection: asyncpg.Connection) -> bool:
+        """Whether what another connection says arrives; a pooler takes LISTEN and forgets it."""
+        heard = asyncio.Event()
+        channel = f"{WAKE_CHANNEL}_echo_{secrets.token_hex(8)}"
+        await connection.add_listener(channel, lambda *_: heard.set())
+        writer = await connect(self._writers_dsn)
+        try:
+            await writer.execute(queries()["echo"], channel)
+            async with asyncio.timeout(ECHO_SECONDS):
+                await heard.wait()
+        except TimeoutError:
+            return False
+        finally:
+            writer.terminate()
+        await connection.execute("unlisten *")
+        return True

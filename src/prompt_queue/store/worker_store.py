@@ -31,6 +31,21 @@ class DatabaseFacts:
     connections: int
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sight:
+    """What a look at the queue found: leases freed, delayed jobs woken, jobs left to claim."""
+
+    freed: int
+    woken: int
+    waiting: bool
+    capped: bool
+
+    @property
+    def something_to_claim(self) -> bool:
+        """A claim may find a job; one that is capped is let in by a claim alone."""
+        return bool(self.freed or self.woken or self.waiting or self.capped)
+
+
 class WorkerStore:
     """Signs of life, clean-up and single flight."""
 
@@ -54,10 +69,11 @@ class WorkerStore:
         row = await self._database.row("free_expired_leases")
         return int(row[0]) if row else 0
 
-    async def wake_due(self) -> int:
-        """Make delayed jobs claimable whose time has come; returns how many."""
-        row = await self._database.row("wake_due")
-        return int(row[0]) if row else 0
+    async def look_after(self) -> Sight:
+        """Free expired leases, wake delayed jobs, and say what is there: one statement."""
+        row = await self._database.row("look_after")
+        assert row is not None  # noqa: S101 - a query without FROM has one row
+        return Sight(**dict(row))
 
     async def prune_idempotency_keys(self) -> None:
         """Forget keys that are older than their 24 hours."""

@@ -1,6 +1,7 @@
-"""Frees the leases of dead workers, wakes due retries and forgets what is over."""
+"""Looks after the queue: dead workers, due retries, jobs that no NOTIFY told of, what is over."""
 
 import asyncio
+import random
 from collections.abc import Callable
 
 from prompt_queue.failpoints import under_way
@@ -9,8 +10,14 @@ from prompt_queue.store.operator_store import OperatorStore, Retention
 from prompt_queue.store.worker_store import WorkerStore
 from prompt_queue.telemetry import Event, log
 
-PRUNE_EVERY_ROUNDS = 1000
 RETENTION_SECONDS = 3600.0
+
+
+def longest_pause(lease_seconds: float, poll_seconds: float, *, hears: bool) -> float:
+    """Seconds between two looks: who hears of new jobs needs to look for dead workers only."""
+    # A tenth of the lease keeps recovery within 1.25 leases.
+    for_the_dead = min(max(lease_seconds / 10, 0.1), 5.0)
+    return for_the_dead if hears else min(for_the_dead, poll_seconds)
 
 
 class Janitor:
@@ -23,36 +30,49 @@ class Janitor:
         keep: Retention,
         lease_seconds: float,
         on_work: Callable[[], None],
+        *,
+        poll_seconds: float = 2.0,
     ) -> None:
         self._store = store
         self._operator_store = operator_store
         self._keep = keep
+        self._lease_seconds = lease_seconds
         self._on_work = on_work
-        # A tenth of the lease keeps recovery within 1.25 leases.
-        self._pause = min(max(lease_seconds / 10, 0.1), 5.0)
+        self._poll_seconds = poll_seconds
 
-    async def run(self) -> None:
-        """Clean up until cancelled."""
-        rounds = 0
+    async def run(self, hears: Callable[[], bool] = lambda: False) -> None:
+        """Look after the queue until cancelled; `hears` tells whether a NOTIFY would arrive."""
+        async with asyncio.TaskGroup() as duties:
+            # Apart: whoever prunes for minutes must not stop looking.
+            duties.create_task(self._look_around(hears))
+            duties.create_task(self._forget_at_times())
+
+    async def _look_around(self, hears: Callable[[], bool]) -> None:
         while True:
             try:
                 await self.clean()
-                if rounds % PRUNE_EVERY_ROUNDS == 0:
-                    await self.forget()
             except (DatabaseUnavailable, DatabaseRefused) as error:
                 log(Event.DATABASE_AWAY, level="warning", reason=str(error))
-            rounds += 1
-            await asyncio.sleep(self._pause)
+            pause = longest_pause(self._lease_seconds, self._poll_seconds, hears=hears())
+            # Below the whole, so that the claim itself still ends in time.
+            await asyncio.sleep(pause * random.uniform(0.92, 0.97))  # noqa: S311
+
+    async def _forget_at_times(self) -> None:
+        while True:
+            try:
+                await self.forget()
+            except (DatabaseUnavailable, DatabaseRefused) as error:
+                log(Event.DATABASE_AWAY, level="warning", reason=str(error))
+            await asyncio.sleep(RETENTION_SECONDS * random.uniform(0.5, 1))  # noqa: S311
 
     async def clean(self) -> int:
-        """One round; returns how many leases were freed."""
-        freed = await under_way("reap.sent", self._store.free_expired_leases())
-        woken = await self._store.wake_due()
-        if freed:
-            log(Event.LEASES_FREED, level="warning", count=freed)
-        if freed or woken:
+        """One round, one statement; returns how many leases were freed."""
+        sight = await under_way("reap.sent", self._store.look_after())
+        if sight.freed:
+            log(Event.LEASES_FREED, level="warning", count=sight.freed)
+        if sight.something_to_claim:
             self._on_work()
-        return freed
+        return sight.freed
 
     async def forget(self) -> None:
         """Delete what is kept no longer; one process an hour does it, whoever comes first."""

@@ -58,7 +58,7 @@ class WorkLoop:
         self._hurry.set()
 
     async def run(self) -> None:
-        """Work until `stop`."""
+        """Work until `stop`. Between bursts of work it waits for `wake`."""
         pulse = asyncio.create_task(self._show_progress())
         try:
             pause = SHORTEST_PAUSE
@@ -66,7 +66,9 @@ class WorkLoop:
                 self._wake.clear()
                 claimed = await self._fill_slots()
                 pause = SHORTEST_PAUSE if claimed else min(pause * 2, self._poll_seconds)
-                await self._rest(pause * random.uniform(0.75, 1))  # noqa: S311
+                # An idle loop asks no more by itself; the janitor looks for both of them.
+                idle = pause >= self._poll_seconds
+                await self._rest(None if idle else pause * random.uniform(0.75, 1))  # noqa: S311
             await self._drain(self._drain_seconds)
         finally:
             pulse.cancel()
@@ -183,7 +185,7 @@ class WorkLoop:
         self._hurry.set()
         await everything
 
-    async def _rest(self, seconds: float) -> None:
+    async def _rest(self, seconds: float | None) -> None:
         try:
             async with asyncio.timeout(seconds):
                 await self._wake.wait()

@@ -128,6 +128,7 @@ async def crew(settings: Settings, database: Database) -> AsyncIterator[Crew]:
                 ),
                 settings.lease_seconds,
                 loop.wake,
+                poll_seconds=settings.poll_seconds,
             ),
             leases,
             Heartbeat(database.dsn, name, settings.concurrency, leases, settings.lease_seconds),
@@ -182,9 +183,10 @@ async def _run_crew(parts: Crew, database: Database) -> None:
     stopping = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, on_signal)
+    listener = Listener(database.direct_dsn, parts.loop.wake, writers_dsn=database.dsn)
     background = [
-        asyncio.create_task(parts.janitor.run()),
-        asyncio.create_task(Listener(database.direct_dsn, parts.loop.wake).run()),
+        asyncio.create_task(listener.run()),
+        asyncio.create_task(parts.janitor.run(lambda: listener.hears)),
     ]
     parts.heartbeat.start()
     log(Event.WORKER_STARTED, worker=parts.name, pid=os.getpid())

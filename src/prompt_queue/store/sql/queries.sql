@@ -128,8 +128,23 @@ select public.prune_provider_calls($1, $2) as deleted;
 -- name: free_expired_leases
 select public.free_expired_prompt_leases();
 
--- name: wake_due
-select public.wake_due_prompt_jobs();
+-- name: look_after
+select public.free_expired_prompt_leases() as freed,
+  public.wake_due_prompt_jobs() as woken,
+  -- The order is that of an index: with stale statistics, too, each reads one row.
+  (
+    select q.job_id from public.prompt_job_queue q
+    where q.state = 'ready' order by q.priority, q.claim_key, q.enqueued_at limit 1
+  ) is not null and not exists (
+    select from public.prompt_queue_pauses p where p.model = ''
+  ) as waiting,
+  (
+    select q.job_id from public.prompt_job_queue q
+    where q.state = 'capped' order by q.user_id, q.priority desc, q.claim_key limit 1
+  ) is not null as capped;
+
+-- name: echo
+select pg_notify($1, '');
 
 -- name: stats
 select * from public.get_prompt_queue_stats();
