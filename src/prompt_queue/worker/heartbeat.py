@@ -27,7 +27,6 @@ class Heartbeat:
         self._lease_seconds = lease_seconds
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._run, name="heartbeat", daemon=True)
-        self._last_progress = -1
 
     def start(self) -> None:
         """Begin to beat."""
@@ -62,22 +61,25 @@ class Heartbeat:
         )
 
     async def _beat(self, database: Database) -> None:
-        progress = self._leases.progress
-        if progress == self._last_progress:
+        stalled = self._leases.stalled_seconds
+        if stalled > self._lease_seconds / 3:
             log(Event.HEARTBEAT_MISSED, level="warning", reason="the loop makes no progress")
+        if stalled >= self._lease_seconds:
             return
         tokens = self._leases.tokens()
-        await self._renew(database, tokens)
+        # A lease ends one lease after the loop last turned, not after the last beat.
+        await self._renew(database, tokens, self._lease_seconds - stalled)
         await WorkerStore(database).seen(
             self._worker, socket.gethostname(), os.getpid(), self._concurrency, len(tokens)
         )
-        self._last_progress = progress
 
-    async def _renew(self, database: Database, tokens: dict[UUID, UUID]) -> None:
+    async def _renew(
+        self, database: Database, tokens: dict[UUID, UUID], lease_seconds: float
+    ) -> None:
         if not tokens:
             return
         held = await under_way(
-            "heartbeat.sent", PromptStore(database).heartbeat(tokens, self._lease_seconds)
+            "heartbeat.sent", PromptStore(database).heartbeat(tokens, lease_seconds)
         )
         for job_id in tokens.keys() - held:
             self._leases.lost(job_id, tokens[job_id])

@@ -1,6 +1,7 @@
 """The leases that this process holds, shared between the loop and the heartbeat's thread."""
 
 import threading
+import time
 from collections.abc import Callable
 from uuid import UUID
 
@@ -14,6 +15,7 @@ class HeldLeases:
         self._lock = threading.Lock()
         self._held: dict[UUID, tuple[UUID, Callable[[], None]]] = {}
         self._progress = 0
+        self._progressed_at = time.monotonic()
 
     def hold(self, claim: Claim, on_lost: Callable[[], None]) -> None:
         """From now on the lease is renewed; `on_lost` is called from the heartbeat's thread."""
@@ -47,8 +49,14 @@ class HeldLeases:
     def made_progress(self) -> None:
         """The loop is alive; without this the heartbeat stops renewing."""
         self._progress += 1
+        self._progressed_at = time.monotonic()
 
     @property
     def progress(self) -> int:
         """Grows as long as the loop turns."""
         return self._progress
+
+    @property
+    def stalled_seconds(self) -> float:
+        """How long ago the loop last turned."""
+        return time.monotonic() - self._progressed_at
