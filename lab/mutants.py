@@ -15,6 +15,7 @@ from tests.proofs.scenarios import SCENARIOS
 from prompt_queue.store.bundle import present_functions
 
 SETTLE = "settle_prompt_jobs"
+COMPLETE = "complete_prompt_jobs"
 BEGIN = "begin_provider_calls"
 REAP = "free_expired_prompt_leases"
 HEARTBEAT = "heartbeat_prompt_jobs"
@@ -29,12 +30,11 @@ MANY = "retry_prompt_jobs"
 PRUNE = "prune_prompt_jobs"
 TURNS = "prompt_claim_key"
 
-_FENCE = "q.lease_token = p.lease_token or p.outcome = 'completed'"
+_FENCE = "q.lease_token = p.lease_token and p.outcome <> 'completed'"
 _WAIT = "  order by q.job_id\n  for update;\n"
 _OWNER = "(p_user_id is null or j.user_id = p_user_id)"
 _WALL = """(new.status, new.generated_prompt, new.error, new.completed_at)
     is distinct from (old.status, old.generated_prompt, old.error, v_time)"""
-_PLACE = "\n        and q.job_id is not null as accepted"
 
 
 # A mutant that is no SQL any more raises something else, and proves nothing.
@@ -86,7 +86,6 @@ MUTANTS: tuple[Mutant, ...] = (
     Mutant(
         "settle by id alone (Oban)",
         (
-            Edit(SETTLE, _PLACE, " as accepted"),
             Edit(SETTLE, _FENCE, "true"),
             Edit(GUARD, _WALL, "false"),
         ),
@@ -106,7 +105,18 @@ MUTANTS: tuple[Mutant, ...] = (
     # Guards taken away.
     _mutant("settle: any failure", SETTLE, _FENCE, "p.outcome in ('completed', 'failed')"),
     _mutant("settle: any retry", SETTLE, _FENCE, f"{_FENCE} or p.outcome = 'retry'"),
-    _mutant("settle: nothing salvaged", SETTLE, " or p.outcome = 'completed', false", ", false"),
+    _mutant(
+        "settle: nothing salvaged",
+        COMPLETE,
+        "where q.job_id = p.job_id\n",
+        "where q.job_id = p.job_id and q.lease_token = p.lease_token\n",
+    ),
+    _mutant(
+        "settle: completed again",
+        SETTLE,
+        " and p.outcome <> 'completed'",
+        " or p.outcome = 'completed'",
+    ),
     _mutant("settle: endless retries", SETTLE, "j.retry_count >= j.max_retries", "false"),
     _mutant("settle: retries not counted", SETTLE, "+ (a.act = 'retry')::int", ""),
     _mutant("settle: no delay", SETTLE, "when a.delay > 0 then 'delayed'", "when false then ''"),
@@ -237,9 +247,8 @@ MUTANTS: tuple[Mutant, ...] = (
     _mutant("prune: young calls", "prune_provider_calls", "secs => p_days * 86400", "secs => 0"),
     _mutant("tally: a cancel", CANCEL, "values (v_now, 'cancelled', 1)", "values (v_now, '', 1)"),
     _mutant("tally: a quarantine", REAP, "select v_now, 'failed', count(*)", "select v_now, '', 1"),
-    _mutant(
-        "tally: a settlement", SETTLE, "select v_now, a.act, count(*)", "select v_now, a.act, 0"
-    ),
+    _mutant("tally: a failure", SETTLE, "select v_now, 'failed', count(*)", "select v_now, '', 1"),
+    _mutant("tally: a success", COMPLETE, "'completed', count(*),", "'completed', 0,"),
     _mutant("tally: a retry", RETRY, "('-infinity', 'failed', -1)", "('-infinity', 'failed', 0)"),
     _mutant("tally: by hand", "adopt_plain_status_update", "new.status, 1);", "new.status, 0);"),
     _mutant("tally: inserted", "prompt_jobs_inserted", "i.status, count(*)", "i.status, 0"),

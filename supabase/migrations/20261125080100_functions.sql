@@ -209,6 +209,73 @@ as $$
 $$;
 -- <<< compact_prompt_queue_tally
 
+-- >>> complete_prompt_jobs
+-- Carries out the completed ones of settle_prompt_jobs()'s outcomes and returns their job ids. What
+-- is paid for is taken from whoever has it while the job is open, so there is no more to judge.
+create or replace function public.complete_prompt_jobs(p_outcomes jsonb)
+returns uuid[]
+language plpgsql
+set search_path = ''
+set plan_cache_mode = force_generic_plan
+set enable_seqscan = off
+set enable_hashjoin = off
+set enable_mergejoin = off
+set prompt_queue.act = 'settle'
+as $$
+declare
+  v_now timestamptz := clock_timestamp();
+  v_done uuid[];
+begin
+  with proposed as materialized (
+    select distinct on (o.job_id) o.*
+    from jsonb_to_recordset(p_outcomes) as o (
+      job_id uuid, lease_token uuid, outcome text, prompt text, source text, model text
+    )
+    where o.outcome = 'completed'
+    order by o.job_id
+  ),
+  taken as materialized (
+    delete from public.prompt_job_queue q
+    using proposed p
+    where q.job_id = p.job_id
+    returning p.*, q.user_id
+  ),
+  recorded as (
+    update public.prompt_generation_jobs j
+    set status = 'completed', generated_prompt = t.prompt, error = null, error_code = null,
+      source = coalesce(t.source, 'model'), model = t.model, completed_at = v_now,
+      updated_at = v_now
+    from taken t
+    where j.id = t.job_id
+    returning j.created_at, j.started_at
+  ),
+  counted as (
+    insert into public.prompt_queue_tally
+      (at, status, jobs, measured, wait_seconds, processing_seconds)
+    select v_now, 'completed', count(*), count(r.started_at),
+      coalesce(sum(extract(epoch from r.started_at - r.created_at)), 0),
+      coalesce(sum(extract(epoch from v_now - r.started_at)), 0)
+    from recorded r
+    having count(*) > 0
+  ),
+  dependents as (
+    update public.jobs d set prompt_status = 'completed'
+    from taken t
+    where d.prompt_job_id = t.job_id
+  ),
+  logged as (
+    insert into public.prompt_job_events (job_id, user_id, kind, data)
+    select t.job_id, t.user_id, 'completed', jsonb_strip_nulls(jsonb_build_object(
+      'model', t.model, 'source', t.source, 'lease', left(t.lease_token::text, 8)
+    ))
+    from taken t
+  )
+  select array_agg(t.job_id) into v_done from taken t;
+  return coalesce(v_done, '{}');
+end
+$$;
+-- <<< complete_prompt_jobs
+
 -- >>> free_expired_prompt_leases
 -- Takes jobs away from workers that fell silent: back to the queue, or, the third time, out of it
 -- as failed (worker_died). Check and change are one statement. Returns how many leases were freed.
@@ -748,22 +815,32 @@ as $$
 #variable_conflict use_column
 declare
   v_now timestamptz := clock_timestamp();
+  v_done uuid[];
+  v_rest jsonb;
 begin
   -- Counting is cheap because now and then somebody tidies up.
   if random() < 0.005 then
     perform public.compact_prompt_queue_tally();
   end if;
+  v_done := public.complete_prompt_jobs(p_outcomes);
+  return query select d.job_id, true, 'completed' from unnest(v_done) as d (job_id);
+  if cardinality(v_done) = jsonb_array_length(p_outcomes) then
+    return;
+  end if;
+  select jsonb_agg(o) into v_rest
+  from jsonb_array_elements(p_outcomes) o
+  where (o ->> 'job_id')::uuid <> all (v_done);
   -- A statement sees what was committed when it began, so the wait for the lock comes before it.
   perform 1 from public.prompt_job_queue q
-  where q.job_id in (select (o ->> 'job_id')::uuid from jsonb_array_elements(p_outcomes) o)
+  where q.job_id in (select (o ->> 'job_id')::uuid from jsonb_array_elements(v_rest) o)
   order by q.job_id
   for update;
   return query
   with proposed as materialized (
     select distinct on (o.job_id) o.*
-    from jsonb_to_recordset(p_outcomes) as o (
+    from jsonb_to_recordset(v_rest) as o (
       job_id uuid, lease_token uuid, outcome text, prompt text, error text, error_code text,
-      source text, model text, delay_seconds double precision
+      delay_seconds double precision
     )
     order by o.job_id
   ),
@@ -775,10 +852,7 @@ begin
         else p.outcome
       end as act,
       greatest(coalesce(p.delay_seconds, 0), 0) as delay,
-      extract(epoch from j.started_at - j.created_at) as waited,
-      extract(epoch from v_now - j.started_at) as took,
-      coalesce(q.lease_token = p.lease_token or p.outcome = 'completed', false)
-        and q.job_id is not null as accepted
+      coalesce(q.lease_token = p.lease_token and p.outcome <> 'completed', false) as accepted
     from proposed p
     left join public.prompt_generation_jobs j on j.id = p.job_id
     left join public.prompt_job_queue q on q.job_id = p.job_id
@@ -800,7 +874,7 @@ begin
   removed as (
     delete from public.prompt_job_queue q
     using accepted a
-    where q.job_id = a.job_id and a.act in ('completed', 'failed')
+    where q.job_id = a.job_id and a.act = 'failed'
   ),
   returned as (
     update public.prompt_job_queue q
@@ -812,41 +886,34 @@ begin
   ),
   recorded as (
     update public.prompt_generation_jobs j
-    set status = case when a.act in ('completed', 'failed') then a.act else 'queued' end,
-      generated_prompt = case when a.act = 'completed' then a.prompt else j.generated_prompt end,
-      error = case a.act when 'completed' then null when 'released' then j.error else a.error end,
+    set status = case a.act when 'failed' then 'failed' else 'queued' end,
+      error = case a.act when 'released' then j.error else a.error end,
       error_code = case a.act
-        when 'completed' then null when 'released' then j.error_code
-        when 'failed' then coalesce(a.error_code, 'failed') else a.error_code end,
-      source = case when a.act = 'completed' then coalesce(a.source, 'model') end,
-      model = case when a.act = 'completed' then a.model end,
+        when 'released' then j.error_code
+        when 'failed' then coalesce(a.error_code, 'failed')
+        else a.error_code end,
       retry_count = j.retry_count + (a.act = 'retry')::int,
-      completed_at = case when a.act in ('completed', 'failed') then v_now end,
+      completed_at = case a.act when 'failed' then v_now end,
       updated_at = v_now
     from accepted a
     where j.id = a.job_id
   ),
   dependents as (
     update public.jobs d
-    set prompt_status = a.act
+    set prompt_status = 'failed'
     from accepted a
-    where d.prompt_job_id = a.job_id and a.act in ('completed', 'failed')
+    where d.prompt_job_id = a.job_id and a.act = 'failed'
   ),
   counted as (
-    insert into public.prompt_queue_tally
-      (at, status, jobs, measured, wait_seconds, processing_seconds)
-    select v_now, a.act, count(*), count(a.took), coalesce(sum(a.waited), 0),
-      coalesce(sum(a.took), 0)
-    from accepted a
-    where a.act in ('completed', 'failed')
-    group by a.act
+    insert into public.prompt_queue_tally (at, status, jobs)
+    select v_now, 'failed', count(*) from accepted a where a.act = 'failed' having count(*) > 0
   ),
   logged as (
     insert into public.prompt_job_events (job_id, user_id, kind, data)
     select a.job_id, a.user_id, case a.act when 'retry' then 'retry_scheduled' else a.act end,
       jsonb_strip_nulls(jsonb_build_object(
-        'code', a.error_code, 'model', a.model, 'source', a.source,
-        'delaySeconds', nullif(a.delay, 0), 'lease', left(a.lease_token::text, 8)
+        'code', a.error_code, 'delaySeconds', nullif(a.delay, 0),
+        'lease', left(a.lease_token::text, 8)
       ))
     from accepted a
     union all
@@ -855,7 +922,7 @@ begin
     from refused r
     where not r.repeated and r.user_id is not null
   )
-  select a.job_id, true, case when a.act in ('completed', 'failed') then a.act else 'queued' end
+  select a.job_id, true, case a.act when 'failed' then 'failed' else 'queued' end
   from accepted a
   union all
   select r.job_id, false, r.present

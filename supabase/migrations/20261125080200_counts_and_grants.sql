@@ -47,7 +47,7 @@ begin
     select p.oid::regprocedure
     from pg_proc p
     where p.pronamespace = 'public'::regnamespace
-      and p.proname in ('compact_prompt_queue_tally', 'take_prompt_singleton')
+      and p.proname in ('compact_prompt_queue_tally', 'complete_prompt_jobs', 'take_prompt_singleton')
   loop
     execute format('revoke all on function %s from public', v_function);
     foreach v_role in array array['anon', 'authenticated'] loop

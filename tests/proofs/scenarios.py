@@ -188,8 +188,10 @@ async def who_waited_sees_what_came_before(queue: Acts, other: Acts) -> None:
     job, token = await _claimed(queue, max_retries=0)
     verdict = await other.overtakes(other.begin(job, token), queue, queue.begin(job, token))
     assert verdict == "outcome_unknown"
-    settled = queue.settle(job, token, "completed")
-    assert await other.overtakes(other.cancel(job), queue, settled) == (False, "cancelled")
+    for outcome in ("completed", "failed"):
+        job, token = await _claimed(queue)
+        settled = queue.settle(job, token, outcome)
+        assert await other.overtakes(other.cancel(job), queue, settled) == (False, "cancelled")
 
 
 async def a_paid_call_needs_the_lease(queue: Acts, _: Acts) -> None:

@@ -18,22 +18,32 @@ as $$
 #variable_conflict use_column
 declare
   v_now timestamptz := clock_timestamp();
+  v_done uuid[];
+  v_rest jsonb;
 begin
   -- Counting is cheap because now and then somebody tidies up.
   if random() < 0.005 then
     perform public.compact_prompt_queue_tally();
   end if;
+  v_done := public.complete_prompt_jobs(p_outcomes);
+  return query select d.job_id, true, 'completed' from unnest(v_done) as d (job_id);
+  if cardinality(v_done) = jsonb_array_length(p_outcomes) then
+    return;
+  end if;
+  select jsonb_agg(o) into v_rest
+  from jsonb_array_elements(p_outcomes) o
+  where (o ->> 'job_id')::uuid <> all (v_done);
   -- A statement sees what was committed when it began, so the wait for the lock comes before it.
   perform 1 from public.prompt_job_queue q
-  where q.job_id in (select (o ->> 'job_id')::uuid from jsonb_array_elements(p_outcomes) o)
+  where q.job_id in (select (o ->> 'job_id')::uuid from jsonb_array_elements(v_rest) o)
   order by q.job_id
   for update;
   return query
   with proposed as materialized (
     select distinct on (o.job_id) o.*
-    from jsonb_to_recordset(p_outcomes) as o (
+    from jsonb_to_recordset(v_rest) as o (
       job_id uuid, lease_token uuid, outcome text, prompt text, error text, error_code text,
-      source text, model text, delay_seconds double precision
+      delay_seconds double precision
     )
     order by o.job_id
   ),
@@ -45,10 +55,7 @@ begin
         else p.outcome
       end as act,
       greatest(coalesce(p.delay_seconds, 0), 0) as delay,
-      extract(epoch from j.started_at - j.created_at) as waited,
-      extract(epoch from v_now - j.started_at) as took,
-      coalesce(q.lease_token = p.lease_token or p.outcome = 'completed', false)
-        and q.job_id is not null as accepted
+      coalesce(q.lease_token = p.lease_token and p.outcome <> 'completed', false) as accepted
     from proposed p
     left join public.prompt_generation_jobs j on j.id = p.job_id
     left join public.prompt_job_queue q on q.job_id = p.job_id
@@ -70,7 +77,7 @@ begin
   removed as (
     delete from public.prompt_job_queue q
     using accepted a
-    where q.job_id = a.job_id and a.act in ('completed', 'failed')
+    where q.job_id = a.job_id and a.act = 'failed'
   ),
   returned as (
     update public.prompt_job_queue q
@@ -82,41 +89,34 @@ begin
   ),
   recorded as (
     update public.prompt_generation_jobs j
-    set status = case when a.act in ('completed', 'failed') then a.act else 'queued' end,
-      generated_prompt = case when a.act = 'completed' then a.prompt else j.generated_prompt end,
-      error = case a.act when 'completed' then null when 'released' then j.error else a.error end,
+    set status = case a.act when 'failed' then 'failed' else 'queued' end,
+      error = case a.act when 'released' then j.error else a.error end,
       error_code = case a.act
-        when 'completed' then null when 'released' then j.error_code
-        when 'failed' then coalesce(a.error_code, 'failed') else a.error_code end,
-      source = case when a.act = 'completed' then coalesce(a.source, 'model') end,
-      model = case when a.act = 'completed' then a.model end,
+        when 'released' then j.error_code
+        when 'failed' then coalesce(a.error_code, 'failed')
+        else a.error_code end,
       retry_count = j.retry_count + (a.act = 'retry')::int,
-      completed_at = case when a.act in ('completed', 'failed') then v_now end,
+      completed_at = case a.act when 'failed' then v_now end,
       updated_at = v_now
     from accepted a
     where j.id = a.job_id
   ),
   dependents as (
     update public.jobs d
-    set prompt_status = a.act
+    set prompt_status = 'failed'
     from accepted a
-    where d.prompt_job_id = a.job_id and a.act in ('completed', 'failed')
+    where d.prompt_job_id = a.job_id and a.act = 'failed'
   ),
   counted as (
-    insert into public.prompt_queue_tally
-      (at, status, jobs, measured, wait_seconds, processing_seconds)
-    select v_now, a.act, count(*), count(a.took), coalesce(sum(a.waited), 0),
-      coalesce(sum(a.took), 0)
-    from accepted a
-    where a.act in ('completed', 'failed')
-    group by a.act
+    insert into public.prompt_queue_tally (at, status, jobs)
+    select v_now, 'failed', count(*) from accepted a where a.act = 'failed' having count(*) > 0
   ),
   logged as (
     insert into public.prompt_job_events (job_id, user_id, kind, data)
     select a.job_id, a.user_id, case a.act when 'retry' then 'retry_scheduled' else a.act end,
       jsonb_strip_nulls(jsonb_build_object(
-        'code', a.error_code, 'model', a.model, 'source', a.source,
-        'delaySeconds', nullif(a.delay, 0), 'lease', left(a.lease_token::text, 8)
+        'code', a.error_code, 'delaySeconds', nullif(a.delay, 0),
+        'lease', left(a.lease_token::text, 8)
       ))
     from accepted a
     union all
@@ -125,7 +125,7 @@ begin
     from refused r
     where not r.repeated and r.user_id is not null
   )
-  select a.job_id, true, case when a.act in ('completed', 'failed') then a.act else 'queued' end
+  select a.job_id, true, case a.act when 'failed' then 'failed' else 'queued' end
   from accepted a
   union all
   select r.job_id, false, r.present
