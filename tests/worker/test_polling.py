@@ -18,6 +18,7 @@ from prompt_queue.store.prompt_store import PromptStore
 from prompt_queue.store.worker_store import WorkerStore
 from prompt_queue.testing import PictureServer, StandIn
 from prompt_queue.worker.janitor import longest_pause
+from prompt_queue.worker.run import run_worker
 from tests.clusters import Setting
 from tests.conftest import installed, until
 from tests.photographs import plain
@@ -146,6 +147,21 @@ def test_no_pause_is_longer_than_a_quarter_of_a_lease(lease_seconds: float, hear
 
 def test_who_hears_of_new_jobs_looks_less_often() -> None:
     assert longest_pause(30.0, 2.0, hears=True) > longest_pause(30.0, 2.0, hears=False) == 2.0
+
+
+async def test_a_worker_that_cannot_look_any_more_ends_with_the_error(
+    database_url: str, make_settings: SettingsFactory, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It drains and raises what happened, so that whoever supervises it starts another."""
+
+    async def broken(_: WorkerStore) -> None:
+        raise RuntimeError("no eyes")
+
+    monkeypatch.setattr(WorkerStore, "look_after", broken)
+    async with asyncio.timeout(20):
+        with pytest.raises(ExceptionGroup) as raised:
+            await run_worker(make_settings(), database_url)
+    assert raised.group_contains(RuntimeError, match="no eyes")
 
 
 async def test_a_listener_knows_whether_it_hears(database_url: str, direct_url: str) -> None:

@@ -188,6 +188,9 @@ async def _run_crew(parts: Crew, database: Database) -> None:
         asyncio.create_task(listener.run()),
         asyncio.create_task(parts.janitor.run(lambda: listener.hears)),
     ]
+    for task in background:
+        # A worker that cannot look any more would live on and do nothing.
+        task.add_done_callback(lambda _: parts.loop.stop())
     parts.heartbeat.start()
     log(Event.WORKER_STARTED, worker=parts.name, pid=os.getpid())
     try:
@@ -195,9 +198,12 @@ async def _run_crew(parts: Crew, database: Database) -> None:
     finally:
         for task in background:
             task.cancel()
-        await asyncio.gather(*background, return_exceptions=True)
+        endings = await asyncio.gather(*background, return_exceptions=True)
         await asyncio.to_thread(parts.heartbeat.stop)
         log(Event.WORKER_STOPPED, worker=parts.name, tally=dict(parts.loop.tally))
+    for ending in endings:
+        if isinstance(ending, Exception):
+            raise ending
 
 
 def build_tick(
