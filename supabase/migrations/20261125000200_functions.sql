@@ -141,11 +141,11 @@ create or replace function public.cancel_prompt_job(p_job_id uuid, p_user_id uui
 returns table (outcome text, status text, spent_usd numeric, calls bigint, call_in_flight boolean)
 language plpgsql
 set search_path = ''
+set application_name = 'prompt_queue.cancel'
 set plan_cache_mode = force_generic_plan
 set enable_seqscan = off
 set enable_hashjoin = off
 set enable_mergejoin = off
-set prompt_queue.act = 'cancel'
 as $$
 #variable_conflict use_column
 declare
@@ -221,11 +221,11 @@ returns table (
 )
 language plpgsql
 set search_path = ''
+set application_name = 'prompt_queue.claim'
 set plan_cache_mode = force_generic_plan
 set enable_seqscan = off
 set enable_hashjoin = off
 set enable_mergejoin = off
-set prompt_queue.act = 'claim'
 as $$
 #variable_conflict use_column
 declare
@@ -285,11 +285,11 @@ create or replace function public.free_expired_prompt_leases(p_limit int default
 returns int
 language plpgsql
 set search_path = ''
+set application_name = 'prompt_queue.reap'
 set plan_cache_mode = force_generic_plan
 set enable_seqscan = off
 set enable_hashjoin = off
 set enable_mergejoin = off
-set prompt_queue.act = 'reap'
 as $$
 declare
   v_now timestamptz := clock_timestamp();
@@ -828,11 +828,11 @@ create or replace function public.retry_prompt_job(
 returns table (outcome text, status text)
 language plpgsql
 set search_path = ''
+set application_name = 'prompt_queue.retry'
 set plan_cache_mode = force_generic_plan
 set enable_seqscan = off
 set enable_hashjoin = off
 set enable_mergejoin = off
-set prompt_queue.act = 'retry'
 as $$
 #variable_conflict use_column
 declare
@@ -913,11 +913,11 @@ create or replace function public.settle_prompt_jobs(p_outcomes jsonb)
 returns table (job_id uuid, applied boolean, status text)
 language plpgsql
 set search_path = ''
+set application_name = 'prompt_queue.settle'
 set plan_cache_mode = force_generic_plan
 set enable_seqscan = off
 set enable_hashjoin = off
 set enable_mergejoin = off
-set prompt_queue.act = 'settle'
 as $$
 #variable_conflict use_column
 declare

@@ -47,6 +47,7 @@ create trigger adopt_plain_status_update
   when (
     old.status in ('queued', 'processing') and old.status is distinct from new.status
     and coalesce(current_setting('prompt_queue.act', true), '') = ''
+    and current_setting('application_name') not like 'prompt\_queue.%'
   )
   execute function public.adopt_plain_status_update();
 

@@ -8,7 +8,7 @@ create or replace function public.adopt_plain_status_update()
 returns trigger
 language plpgsql
 set search_path = ''
-set prompt_queue.act = 'adopt'
+set application_name = 'prompt_queue.adopt'
 as $$
 begin
   if new.status not in ('completed', 'failed', 'cancelled') then
@@ -35,6 +35,42 @@ end
 $$;
 -- <<< adopt_plain_status_update
 
+-- >>> adopt_prompt_job
+-- A client that marks one chosen job as processing itself instead of claiming: it gets a long lease
+-- with a token that it does not know, or, where the job is already processing, a longer one.
+create or replace function public.adopt_prompt_job(p_job_id uuid, p_lease_token uuid default null)
+returns boolean
+language plpgsql
+set search_path = ''
+set application_name = 'prompt_queue.claim'
+set plan_cache_mode = force_generic_plan
+set enable_seqscan = off
+set enable_hashjoin = off
+set enable_mergejoin = off
+as $$
+declare
+  v_now timestamptz := clock_timestamp();
+  v_user_id uuid;
+begin
+  update public.prompt_job_queue q
+  set state = 'leased', lease_token = coalesce(q.lease_token, gen_random_uuid()),
+    lease_until = greatest(q.lease_until, v_now + interval '5 minutes'),
+    worker = coalesce(q.worker, 'rpc'), next_attempt_at = null
+  where q.job_id = p_job_id and (p_lease_token is null or q.lease_token = p_lease_token)
+  returning q.user_id into v_user_id;
+  if v_user_id is null then
+    return false;
+  end if;
+  update public.prompt_generation_jobs j
+  set status = 'processing', started_at = coalesce(j.started_at, v_now), updated_at = v_now
+  where j.id = p_job_id;
+  insert into public.prompt_job_events (job_id, user_id, kind, data)
+  values (p_job_id, v_user_id, 'claimed', jsonb_build_object('worker', 'rpc'));
+  return true;
+end
+$$;
+-- <<< adopt_prompt_job
+
 -- >>> cancel_prompt_job
 -- Cancels one job, final in the database at once; with p_user_id only if it is that user's.
 -- The event's savedUsd is what the call would have cost that is not made any more, by the mean of
@@ -44,11 +80,11 @@ create or replace function public.cancel_prompt_job(p_job_id uuid, p_user_id uui
 returns table (outcome text, status text, spent_usd numeric, calls bigint, call_in_flight boolean)
 language plpgsql
 set search_path = ''
+set application_name = 'prompt_queue.cancel'
 set plan_cache_mode = force_generic_plan
 set enable_seqscan = off
 set enable_hashjoin = off
 set enable_mergejoin = off
-set prompt_queue.act = 'cancel'
 as $$
 #variable_conflict use_column
 declare
@@ -125,11 +161,11 @@ returns table (
 )
 language plpgsql
 set search_path = ''
+set application_name = 'prompt_queue.claim'
 set plan_cache_mode = force_generic_plan
 set enable_seqscan = off
 set enable_hashjoin = off
 set enable_mergejoin = off
-set prompt_queue.act = 'claim'
 as $$
 #variable_conflict use_column
 declare
@@ -216,11 +252,11 @@ create or replace function public.complete_prompt_jobs(p_outcomes jsonb)
 returns uuid[]
 language plpgsql
 set search_path = ''
+set application_name = 'prompt_queue.settle'
 set plan_cache_mode = force_generic_plan
 set enable_seqscan = off
 set enable_hashjoin = off
 set enable_mergejoin = off
-set prompt_queue.act = 'settle'
 as $$
 declare
   v_now timestamptz := clock_timestamp();
@@ -283,11 +319,11 @@ create or replace function public.free_expired_prompt_leases(p_limit int default
 returns int
 language plpgsql
 set search_path = ''
+set application_name = 'prompt_queue.reap'
 set plan_cache_mode = force_generic_plan
 set enable_seqscan = off
 set enable_hashjoin = off
 set enable_mergejoin = off
-set prompt_queue.act = 'reap'
 as $$
 declare
   v_now timestamptz := clock_timestamp();
@@ -426,12 +462,14 @@ language plpgsql
 set search_path = ''
 as $$
 declare
-  v_act text := coalesce(current_setting('prompt_queue.act', true), '');
+  -- The name under which our functions are seen in pg_stat_activity tells what they are at; settings
+  -- of our own invention only a superuser may tie to a function.
+  v_act text := current_setting('application_name');
   -- Adopting what a client ended by hand adds the time.
-  v_time timestamptz := case when v_act = 'adopt' and old.completed_at is null
+  v_time timestamptz := case when v_act = 'prompt_queue.adopt' and old.completed_at is null
     then new.completed_at else old.completed_at end;
 begin
-  if old.status = 'failed' and v_act in ('retry', 'manual') then
+  if old.status = 'failed' and v_act in ('prompt_queue.retry', 'prompt_queue.manual') then
     return new;
   end if;
   if (new.status, new.generated_prompt, new.error, new.completed_at)
@@ -718,11 +756,11 @@ create or replace function public.retry_prompt_job(
 returns table (outcome text, status text)
 language plpgsql
 set search_path = ''
+set application_name = 'prompt_queue.retry'
 set plan_cache_mode = force_generic_plan
 set enable_seqscan = off
 set enable_hashjoin = off
 set enable_mergejoin = off
-set prompt_queue.act = 'retry'
 as $$
 #variable_conflict use_column
 declare
@@ -806,11 +844,11 @@ create or replace function public.settle_prompt_jobs(p_outcomes jsonb)
 returns table (job_id uuid, applied boolean, status text)
 language plpgsql
 set search_path = ''
+set application_name = 'prompt_queue.settle'
 set plan_cache_mode = force_generic_plan
 set enable_seqscan = off
 set enable_hashjoin = off
 set enable_mergejoin = off
-set prompt_queue.act = 'settle'
 as $$
 #variable_conflict use_column
 declare
@@ -949,3 +987,89 @@ as $$
   returning s.token
 $$;
 -- <<< take_prompt_singleton
+
+-- >>> update_prompt_job_status
+-- One job's new status, for callers of the mission's four parameters and for SQL clients that hold
+-- a lease token. Returns whether it was applied. Without a token nothing can be fenced: such a
+-- write never touches a final row, may fail a job only while it is processing, and is counted.
+create or replace function public.update_prompt_job_status(
+  p_job_id uuid,
+  p_status text,
+  p_generated_prompt text default null,
+  p_error text default null,
+  p_lease_token uuid default null,
+  p_error_code text default null,
+  p_source text default null,
+  p_model text default null,
+  p_delay_seconds double precision default null
+)
+returns boolean
+language plpgsql
+set search_path = ''
+set application_name = 'prompt_queue.settle'
+set plan_cache_mode = force_generic_plan
+set enable_seqscan = off
+set enable_hashjoin = off
+set enable_mergejoin = off
+as $$
+declare
+  v_place public.prompt_job_queue;
+  v_retry_count int;
+  v_outcome text;
+  v_applied boolean := false;
+begin
+  if p_status is null
+    or p_status not in ('queued', 'processing', 'completed', 'failed', 'cancelled') then
+    raise exception 'status % is not one of queued, processing, completed, failed, cancelled',
+      coalesce(quote_literal(p_status), 'null') using errcode = 'invalid_parameter_value';
+  end if;
+  if p_status = 'completed' and nullif(btrim(p_generated_prompt), '') is null then
+    raise exception 'a completed job needs its prompt in p_generated_prompt'
+      using errcode = 'invalid_parameter_value';
+  end if;
+
+  select * into v_place from public.prompt_job_queue q where q.job_id = p_job_id for update;
+  if not found then
+    return false;
+  end if;
+
+  if p_lease_token is null then
+    insert into public.prompt_job_events (job_id, user_id, kind, data)
+    values (p_job_id, v_place.user_id, 'unfenced_write', jsonb_build_object('status', p_status));
+  end if;
+
+  if p_status = 'cancelled' then
+    if p_lease_token is null or p_lease_token = v_place.lease_token then
+      select c.outcome = 'cancelled' into v_applied from public.cancel_prompt_job(p_job_id) c;
+    end if;
+    return v_applied;
+  end if;
+
+  if p_status = 'processing' then
+    return public.adopt_prompt_job(p_job_id, p_lease_token);
+  end if;
+
+  if p_lease_token is null and p_status in ('queued', 'failed') and v_place.state <> 'leased' then
+    return false;
+  end if;
+
+  select j.retry_count into v_retry_count
+  from public.prompt_generation_jobs j where j.id = p_job_id;
+  v_outcome := case p_status when 'queued' then 'retry' else p_status end;
+
+  select s.applied into v_applied
+  from public.settle_prompt_jobs(jsonb_build_array(jsonb_build_object(
+    'job_id', p_job_id,
+    'lease_token', coalesce(p_lease_token, v_place.lease_token),
+    'outcome', v_outcome,
+    'prompt', p_generated_prompt,
+    'error', p_error,
+    'error_code', case when p_status <> 'completed' then coalesce(p_error_code, 'failed') end,
+    'source', p_source,
+    'model', p_model,
+    'delay_seconds', coalesce(p_delay_seconds, least(power(2, v_retry_count), 30))
+  ))) s;
+  return v_applied;
+end
+$$;
+-- <<< update_prompt_job_status

@@ -1,5 +1,16 @@
 -- The counts of what was there before the functions of 20261125080100, and who may use them.
 
+-- All functions tell by the name of the application what they are at.
+drop trigger if exists adopt_plain_status_update on public.prompt_generation_jobs;
+create trigger adopt_plain_status_update
+  after update on public.prompt_generation_jobs
+  for each row
+  when (
+    old.status in ('queued', 'processing') and old.status is distinct from new.status
+    and current_setting('application_name') not like 'prompt\_queue.%'
+  )
+  execute function public.adopt_plain_status_update();
+
 do $$
 declare
   v_function regprocedure;

@@ -108,9 +108,9 @@ async def the_last_wall_stands(queue: Acts, _: Acts) -> None:
         job, _token = await _ended(queue, ending)
         assert await _raises(queue, change, job)
         if ending != "failed":
-            await queue.connection.execute("set prompt_queue.act = 'retry'")
+            await queue.connection.execute("set application_name = 'prompt_queue.retry'")
             refused = await _raises(queue, change, job)
-            await queue.connection.execute("reset prompt_queue.act")
+            await queue.connection.execute("reset application_name")
             assert refused
     job = await queue.enqueue()
     by_hand = "update public.prompt_generation_jobs set status = '{}' where id = $1"

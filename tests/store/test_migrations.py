@@ -4,17 +4,27 @@ import shutil
 import subprocess
 from dataclasses import replace
 from pathlib import Path
+from urllib.parse import urlsplit, urlunsplit
+from uuid import uuid4
 
 import asyncpg
 import pytest
 
+from prompt_queue.jobs.outcome import Done, GeneratedPrompt
+from prompt_queue.store.database import Database
+from prompt_queue.store.intake import Intake, NewJob
 from prompt_queue.store.migrate import (
+    EARLIER_CHECKSUMS,
     MigrationError,
     migrate,
     migrations_folder,
     missing_versions,
     read_migrations,
 )
+from prompt_queue.store.prompt_store import PromptStore
+from prompt_queue.store.row_store import RowStore
+from prompt_queue.store.rows import outcome_as_json
+from tests.clusters import Clusters, Setting
 
 USERS_OWN_TABLES = """
 create schema auth;
@@ -244,3 +254,56 @@ async def test_the_supabase_tool_sees_our_files_as_applied(empty_database_url: s
     assert {row["name"] for row in names} == {m.name for m in read_migrations()}
     await execute(empty_database_url, "drop table prompt_queue_migrations")
     assert (await migrate(empty_database_url, read_migrations())).applied == ()
+
+
+async def test_an_account_that_is_no_superuser_suffices(
+    clusters: Clusters, setting: Setting
+) -> None:
+    """As on hosted databases: the owner of the schema migrates, and the queue works for it."""
+    owner = f"owner_{uuid4().hex}"
+    # The pooler knows the accounts that were there at its start.
+    url = await clusters.clone(setting.major, f"database_of_{owner}", migrated=False)
+    admin = await asyncpg.connect(url, statement_cache_size=0)
+    try:
+        await admin.execute(f"create role {owner} login password 'plain'")
+        parts = urlsplit(url)
+        await admin.execute(f"grant create on database {parts.path[1:]} to {owner}")
+        await admin.execute(f"grant all on schema public to {owner}")
+        dsn = urlunsplit(parts._replace(netloc=f"{owner}:plain@"))
+        await migrate(dsn, read_migrations())
+        database = await Database.open(dsn)
+        try:
+            row = uuid4()
+            await RowStore(database).seed_demo(uuid4(), uuid4(), row)
+            job = await Intake(database).enqueue(NewJob(row_id=row, target_url="https://e.com/t"))
+            store = PromptStore(database)
+            (claim,) = await store.claim(1, "w", 30)
+            done = Done(GeneratedPrompt(text="Paint the wall blue.", model="grok-4.7"))
+            (settled,) = await store.settle([outcome_as_json(claim, done)])
+            assert (settled.job_id, settled.applied) == (job.job_id, True)
+            assert (await store.stats()).total_completed == 1
+        finally:
+            await database.close()
+        with pytest.raises(asyncpg.ObjectNotInPrerequisiteStateError):
+            await admin.execute("update prompt_generation_jobs set status = 'queued'")
+    finally:
+        await admin.execute(f"reassign owned by {owner} to current_user")
+        await admin.execute(f"drop owned by {owner}")
+        await admin.execute(f"drop role {owner}")
+        await admin.close()
+        await clusters.drop(setting.major, f"database_of_{owner}")
+
+
+async def test_a_database_with_the_text_for_superusers_is_carried_on(database_url: str) -> None:
+    """Two files were mended after they had been applied; who has the old text is not refused."""
+    connection = await asyncpg.connect(database_url, statement_cache_size=0)
+    change = "update prompt_queue_migrations set checksum = $2 where version = $1"
+    try:
+        for version, checksum in EARLIER_CHECKSUMS.items():
+            await connection.execute(change, version, checksum)
+        assert await missing_versions(database_url, read_migrations()) == []
+        await connection.execute(change, "20261124000300", "0" * 64)
+        with pytest.raises(MigrationError, match="edited after it was applied"):
+            await missing_versions(database_url, read_migrations())
+    finally:
+        await connection.close()

@@ -1,14 +1,21 @@
 """Hot statements touch few rows, however many there are: no plan may fall back to a full scan."""
 
 from collections.abc import AsyncIterator
-from uuid import UUID
+from uuid import UUID, uuid4
 
 import asyncpg
 import pytest
 
-from prompt_queue.settings import DEMO_MODEL_ID, DEMO_USER_ID
+from prompt_queue.settings import DEMO_MODEL_ID, DEMO_ROW_ID, DEMO_USER_ID
+from prompt_queue.store.database import Database
+from prompt_queue.store.row_store import RowStore
+from tests.clusters import Clusters, Setting
+from tests.conftest import installed
+from tests.store.conftest import OLDEST_MAJOR
 
-QUEUED = 20_000
+CROWDED = 200_000
+CROWD = "a_crowd"
+_FILLED: set[Setting] = set()
 OURS = ("prompt_generation_jobs", "prompt_job_queue", "prompt_job_events", "provider_calls", "jobs")
 
 CLAIM = "select id, lease_token from claim_prompt_jobs(3, 'planner', 30)"
@@ -27,10 +34,41 @@ REAP = "select free_expired_prompt_leases()"
 WAKE = "select wake_due_prompt_jobs()"
 
 
+@pytest.fixture(params=(Setting(), Setting(OLDEST_MAJOR)), ids=str)
+def setting(request: pytest.FixtureRequest) -> Setting:
+    """A pooler changes no plan."""
+    return installed(request.param)
+
+
 @pytest.fixture
-async def crowded(database_url: str, demo: UUID) -> AsyncIterator[asyncpg.Connection]:
-    """20,000 queued jobs, as many completed ones, and statistics from when it was empty."""
-    connection = await asyncpg.connect(database_url, statement_cache_size=0)
+async def sql(database_url: str) -> AsyncIterator[asyncpg.Connection]:
+    """A connection to the test's own database."""
+    connection = await asyncpg.connect(database_url)
+    yield connection
+    await connection.close()
+
+
+@pytest.fixture
+async def crowded(clusters: Clusters, setting: Setting) -> AsyncIterator[asyncpg.Connection]:
+    """200,000 queued jobs, as many completed ones, and statistics from when it was empty."""
+    server = clusters.server(setting.major)
+    assert server is not None
+    if setting not in _FILLED:
+        _FILLED.add(setting)
+        await _fill(await clusters.clone(setting.major, CROWD))
+    name = f"crowded_{uuid4().hex}"
+    await clusters.execute(server, f"create database {name} template {CROWD} strategy file_copy")
+    connection = await asyncpg.connect(server.dsn(name))
+    yield connection
+    await connection.close()
+    await clusters.drop(setting.major, name)
+
+
+async def _fill(url: str) -> None:
+    database = await Database.open(url, size=1)
+    await RowStore(database).seed_demo(DEMO_USER_ID, DEMO_MODEL_ID, DEMO_ROW_ID)
+    await database.close()
+    connection = await asyncpg.connect(url)
     await connection.execute("analyze")
     for status, prompt in (("queued", None), ("completed", "Done.")):
         await connection.execute(
@@ -38,17 +76,17 @@ async def crowded(database_url: str, demo: UUID) -> AsyncIterator[asyncpg.Connec
             "(row_id, model_id, user_id, target_url, priority, status, generated_prompt) "
             "select $1, $2, $3, 'https://e.com/t', 1 + n % 10, $4, $5 "
             "from generate_series(1, $6) n",
-            demo,
+            DEMO_ROW_ID,
             DEMO_MODEL_ID,
             DEMO_USER_ID,
             status,
             prompt,
-            QUEUED,
+            CROWDED,
+            timeout=300,
         )
     await connection.execute(
         "insert into jobs (prompt_job_id) select job_id from prompt_job_queue limit 5000"
     )
-    yield connection
     await connection.close()
 
 
@@ -89,7 +127,7 @@ async def test_claim_and_the_writes_about_a_claim_read_a_handful_of_rows(
 
 
 async def test_a_position_costs_at_most_what_it_counts(crowded: asyncpg.Connection) -> None:
-    """The last of 20,000 is answered after 1,000 rows, as "1,000 or more"."""
+    """The last of 200,000 is answered after 1,000 rows, as "1,000 or more"."""
     last = await crowded.fetchval(
         "select job_id from prompt_job_queue order by priority, claim_key desc limit 1"
     )
@@ -101,6 +139,66 @@ async def test_a_position_costs_at_most_what_it_counts(crowded: asyncpg.Connecti
         "select job_id from prompt_job_queue order by priority desc, claim_key limit 1"
     )
     assert await crowded.fetchval(POSITION, first) == 0
+
+
+async def test_a_job_is_claimed_and_completed_without_a_write_to_its_indexes(
+    sql: asyncpg.Connection, demo: UUID
+) -> None:
+    """Both updates of its row are HOT: no index names a column that they change."""
+    named = await sql.fetch(
+        "select distinct a.attname from pg_index i "
+        "join pg_depend d on d.classid = 'pg_class'::regclass and d.objid = i.indexrelid "
+        "and d.refobjid = i.indrelid "
+        "join pg_attribute a on a.attrelid = i.indrelid and a.attnum = d.refobjsubid "
+        "where i.indrelid = 'prompt_generation_jobs'::regclass"
+    )
+    # Those of the primary key hang on its constraint.
+    assert {row["attname"] for row in named} <= {
+        "id", "row_id", "model_id", "user_id", "created_at", "error_code"
+    }  # fmt: skip
+    await sql.execute(
+        "insert into prompt_generation_jobs (row_id, model_id, user_id, target_url) "
+        "values ($1, $2, $3, 'https://e.com/t')",
+        demo,
+        DEMO_MODEL_ID,
+        DEMO_USER_ID,
+    )
+    hot = (
+        "select n_tup_upd, n_tup_hot_upd from pg_stat_xact_user_tables "
+        "where relname = 'prompt_generation_jobs'"
+    )
+    async with sql.transaction():
+        before = await sql.fetchrow(hot)
+        (row,) = await sql.fetch(CLAIM)
+        await sql.fetch(SETTLE, row["id"], row["lease_token"])
+        after = await sql.fetchrow(hot)
+    assert [after[n] - before[n] for n in range(2)] == [2, 2]
+
+
+async def test_statistics_do_not_look_at_jobs(crowded: asyncpg.Connection) -> None:
+    """They come from the queue's own table and from sums, however many jobs are over."""
+    counter = (
+        "select coalesce(seq_tup_read, 0) + coalesce(idx_tup_fetch, 0) as read "
+        "from pg_stat_xact_user_tables where relname = 'prompt_generation_jobs'"
+    )
+    async with crowded.transaction():
+        before = await crowded.fetchval(counter)
+        stats = await crowded.fetchrow("select * from get_prompt_queue_stats()")
+        after = await crowded.fetchval(counter)
+    assert (stats["total_queued"], stats["total_completed"]) == (CROWDED, CROWDED)
+    assert after == before
+
+
+async def test_pruning_reads_what_it_deletes(crowded: asyncpg.Connection) -> None:
+    """Old jobs are found by their age; young ones are not looked at."""
+    await crowded.execute(
+        "update prompt_generation_jobs set created_at = '2001-01-01', updated_at = '2001-01-01' "
+        "where id in (select id from prompt_generation_jobs where status = 'completed' limit 300)"
+    )
+    prune = "select * from prune_prompt_jobs(90, null, p_limit => 100)"
+    scans, rows = await touched(crowded, prune)
+    assert (scans, rows <= 500) == (0, True), (scans, rows)
+    assert await crowded.fetchval("select deleted from prune_prompt_jobs(90, null)") == 200
 
 
 async def test_heartbeats_rewrite_no_index(crowded: asyncpg.Connection) -> None:

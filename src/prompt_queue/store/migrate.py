@@ -14,6 +14,11 @@ from prompt_queue.store.database import DatabaseRefused, connect
 _LOCK_KEY = int.from_bytes(b"promptq")
 _MIGRATION_SECONDS = 600.0
 OLDEST_VERSION = 150000
+# Texts that did the same, but that PostgreSQL took from superusers alone.
+EARLIER_CHECKSUMS = {
+    "20261124000300": "e3da0ce856ff6373074547da9e8c17d37424e8667d971d99e68828cbfc721c1a",
+    "20261125000200": "46c860e6da9f2658701f1cfc9f462aa481f61db9aa3dbdf0b0c2df9e2d1daf37",
+}
 
 
 class MigrationError(Exception):
@@ -67,7 +72,8 @@ def pending(migrations: Sequence[Migration], recorded: dict[str, str | None]) ->
     """
     for migration in migrations:
         checksum = recorded.get(migration.version)
-        if checksum is not None and checksum != migration.checksum:
+        earlier = EARLIER_CHECKSUMS.get(migration.version)
+        if checksum not in (None, migration.checksum, earlier):
             raise MigrationError(
                 f"{migration.version}_{migration.name}.sql was edited after it was applied; "
                 "put the old text back and write a new migration"

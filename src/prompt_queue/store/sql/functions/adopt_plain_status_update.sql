@@ -5,7 +5,7 @@ create or replace function public.adopt_plain_status_update()
 returns trigger
 language plpgsql
 set search_path = ''
-set prompt_queue.act = 'adopt'
+set application_name = 'prompt_queue.adopt'
 as $$
 begin
   if new.status not in ('completed', 'failed', 'cancelled') then

@@ -4,11 +4,11 @@ create or replace function public.adopt_prompt_job(p_job_id uuid, p_lease_token 
 returns boolean
 language plpgsql
 set search_path = ''
+set application_name = 'prompt_queue.claim'
 set plan_cache_mode = force_generic_plan
 set enable_seqscan = off
 set enable_hashjoin = off
 set enable_mergejoin = off
-set prompt_queue.act = 'claim'
 as $$
 declare
   v_now timestamptz := clock_timestamp();

@@ -6,11 +6,11 @@ create or replace function public.cancel_prompt_job(p_job_id uuid, p_user_id uui
 returns table (outcome text, status text, spent_usd numeric, calls bigint, call_in_flight boolean)
 language plpgsql
 set search_path = ''
+set application_name = 'prompt_queue.cancel'
 set plan_cache_mode = force_generic_plan
 set enable_seqscan = off
 set enable_hashjoin = off
 set enable_mergejoin = off
-set prompt_queue.act = 'cancel'
 as $$
 #variable_conflict use_column
 declare

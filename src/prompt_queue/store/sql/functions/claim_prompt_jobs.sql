@@ -17,11 +17,11 @@ returns table (
 )
 language plpgsql
 set search_path = ''
+set application_name = 'prompt_queue.claim'
 set plan_cache_mode = force_generic_plan
 set enable_seqscan = off
 set enable_hashjoin = off
 set enable_mergejoin = off
-set prompt_queue.act = 'claim'
 as $$
 #variable_conflict use_column
 declare

@@ -4,11 +4,11 @@ create or replace function public.complete_prompt_jobs(p_outcomes jsonb)
 returns uuid[]
 language plpgsql
 set search_path = ''
+set application_name = 'prompt_queue.settle'
 set plan_cache_mode = force_generic_plan
 set enable_seqscan = off
 set enable_hashjoin = off
 set enable_mergejoin = off
-set prompt_queue.act = 'settle'
 as $$
 declare
   v_now timestamptz := clock_timestamp();

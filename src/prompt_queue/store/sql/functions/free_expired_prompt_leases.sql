@@ -4,11 +4,11 @@ create or replace function public.free_expired_prompt_leases(p_limit int default
 returns int
 language plpgsql
 set search_path = ''
+set application_name = 'prompt_queue.reap'
 set plan_cache_mode = force_generic_plan
 set enable_seqscan = off
 set enable_hashjoin = off
 set enable_mergejoin = off
-set prompt_queue.act = 'reap'
 as $$
 declare
   v_now timestamptz := clock_timestamp();

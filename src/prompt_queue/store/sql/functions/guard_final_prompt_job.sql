@@ -5,12 +5,14 @@ language plpgsql
 set search_path = ''
 as $$
 declare
-  v_act text := coalesce(current_setting('prompt_queue.act', true), '');
+  -- The name under which our functions are seen in pg_stat_activity tells what they are at; settings
+  -- of our own invention only a superuser may tie to a function.
+  v_act text := current_setting('application_name');
   -- Adopting what a client ended by hand adds the time.
-  v_time timestamptz := case when v_act = 'adopt' and old.completed_at is null
+  v_time timestamptz := case when v_act = 'prompt_queue.adopt' and old.completed_at is null
     then new.completed_at else old.completed_at end;
 begin
-  if old.status = 'failed' and v_act in ('retry', 'manual') then
+  if old.status = 'failed' and v_act in ('prompt_queue.retry', 'prompt_queue.manual') then
     return new;
   end if;
   if (new.status, new.generated_prompt, new.error, new.completed_at)

@@ -8,11 +8,11 @@ create or replace function public.retry_prompt_job(
 returns table (outcome text, status text)
 language plpgsql
 set search_path = ''
+set application_name = 'prompt_queue.retry'
 set plan_cache_mode = force_generic_plan
 set enable_seqscan = off
 set enable_hashjoin = off
 set enable_mergejoin = off
-set prompt_queue.act = 'retry'
 as $$
 #variable_conflict use_column
 declare

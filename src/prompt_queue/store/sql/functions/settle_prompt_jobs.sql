@@ -9,11 +9,11 @@ create or replace function public.settle_prompt_jobs(p_outcomes jsonb)
 returns table (job_id uuid, applied boolean, status text)
 language plpgsql
 set search_path = ''
+set application_name = 'prompt_queue.settle'
 set plan_cache_mode = force_generic_plan
 set enable_seqscan = off
 set enable_hashjoin = off
 set enable_mergejoin = off
-set prompt_queue.act = 'settle'
 as $$
 #variable_conflict use_column
 declare

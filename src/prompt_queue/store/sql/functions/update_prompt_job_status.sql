@@ -15,11 +15,11 @@ create or replace function public.update_prompt_job_status(
 returns boolean
 language plpgsql
 set search_path = ''
+set application_name = 'prompt_queue.settle'
 set plan_cache_mode = force_generic_plan
 set enable_seqscan = off
 set enable_hashjoin = off
 set enable_mergejoin = off
-set prompt_queue.act = 'settle'
 as $$
 declare
   v_place public.prompt_job_queue;
