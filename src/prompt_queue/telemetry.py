@@ -10,6 +10,10 @@ import structlog
 
 from prompt_queue.jobs.errors import redact
 
+_LEVELS = logging.getLevelNamesMapping()
+# structlog would build a logger only to find that the line is not wanted.
+_least = logging.NOTSET
+
 
 class Event(StrEnum):
     """Everything that is ever logged."""
@@ -53,7 +57,8 @@ def configure_logging(level: str, form: Literal["console", "json"]) -> None:
         structlog.processors.format_exc_info,
         _redact_values,
     ]
-    least = logging.getLevelName(level.upper())
+    global _least  # noqa: PLW0603 - as the configuration of a log is
+    least = _least = _LEVELS[level.upper()]
     # Lines of libraries and of modules that use `logging` look like ours.
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(
@@ -73,4 +78,6 @@ def configure_logging(level: str, form: Literal["console", "json"]) -> None:
 
 def log(event: Event, *, level: str = "info", **fields: Any) -> None:
     """Write one line; `level` is debug, info, warning or error."""
-    structlog.get_logger().log(logging.getLevelName(level.upper()), event.value, **fields)
+    number = _LEVELS[level.upper()]
+    if number >= _least:
+        structlog.get_logger().log(number, event.value, **fields)

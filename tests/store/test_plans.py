@@ -15,7 +15,7 @@ from tests.store.conftest import OLDEST_MAJOR
 
 CROWDED = 200_000
 CROWD = "a_crowd"
-_FILLED: set[Setting] = set()
+_FILLED: set[int] = set()
 OURS = ("prompt_generation_jobs", "prompt_job_queue", "prompt_job_events", "provider_calls", "jobs")
 
 CLAIM = "select id, lease_token from claim_prompt_jobs(3, 'planner', 30)"
@@ -53,8 +53,8 @@ async def crowded(clusters: Clusters, setting: Setting) -> AsyncIterator[asyncpg
     """200,000 queued jobs, as many completed ones, and statistics from when it was empty."""
     server = clusters.server(setting.major)
     assert server is not None
-    if setting not in _FILLED:
-        _FILLED.add(setting)
+    if setting.major not in _FILLED:
+        _FILLED.add(setting.major)
         await _fill(await clusters.clone(setting.major, CROWD))
     name = f"crowded_{uuid4().hex}"
     await clusters.execute(server, f"create database {name} template {CROWD} strategy file_copy")

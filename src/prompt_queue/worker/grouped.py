@@ -25,8 +25,8 @@ class Grouped(Generic[Item, Result]):
         self._waiting.append((item, future))
         if self._writer is None or self._writer.done():
             self._writer = asyncio.create_task(self._write_all())
-        # A caller that is cancelled must not take its neighbours' write with it.
-        return await asyncio.shield(future)
+        # The write has a task of its own: a caller that is cancelled takes nobody with it.
+        return await future
 
     async def _write_all(self) -> None:
         while self._waiting:

@@ -13,11 +13,11 @@ class HeldLeases:
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
-        self._held: dict[UUID, tuple[UUID, Callable[[], None]]] = {}
+        self._held: dict[UUID, tuple[UUID, Callable[[], object]]] = {}
         self._progress = 0
         self._progressed_at = time.monotonic()
 
-    def hold(self, claim: Claim, on_lost: Callable[[], None]) -> None:
+    def hold(self, claim: Claim, on_lost: Callable[[], object]) -> None:
         """From now on the lease is renewed; `on_lost` is called from the heartbeat's thread."""
         with self._lock:
             self._held[claim.job_id] = (claim.lease_token, on_lost)

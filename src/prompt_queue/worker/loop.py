@@ -3,7 +3,7 @@
 import asyncio
 import random
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from functools import partial
 
 from prompt_queue.jobs.errors import LeaseLost
@@ -38,6 +38,7 @@ class WorkLoop:
         self._poll_seconds = poll_seconds
         self._drain_seconds = drain_seconds
         self._running: set[asyncio.Task[None]] = set()
+        self._handling: set[asyncio.Task[None]] = set()
         self._wake = asyncio.Event()
         self._stopping = asyncio.Event()
         self._hurry = asyncio.Event()
@@ -56,6 +57,8 @@ class WorkLoop:
         """Hand everything back now."""
         self.stop()
         self._hurry.set()
+        for task in self._handling:
+            task.cancel()
 
     async def run(self) -> None:
         """Work until `stop`. Between bursts of work it waits for `wake`."""
@@ -124,8 +127,11 @@ class WorkLoop:
     def _start(self, station: Station, claim: Claim) -> None:
         task = asyncio.create_task(self._work_on(station, claim))
         self._running.add(task)
-        task.add_done_callback(self._running.discard)
-        task.add_done_callback(lambda _: self._wake.set())
+        task.add_done_callback(self._ended)
+
+    def _ended(self, task: asyncio.Task[None]) -> None:
+        self._running.discard(task)
+        self._wake.set()
 
     async def _work_on(self, station: Station, claim: Claim) -> None:
         outcome = await self._handle(station, claim)
@@ -148,28 +154,31 @@ class WorkLoop:
 
     async def _handle(self, station: Station, claim: Claim) -> Outcome | None:
         """The outcome, `Released` when this worker hurries, None when the lease is lost."""
-        loop = asyncio.get_running_loop()
-        handling = asyncio.create_task(station.handle(claim))
+        loop, task = asyncio.get_running_loop(), asyncio.current_task()
+        assert task is not None  # noqa: S101 - a coroutine runs in a task
         lost = False
 
         def lose() -> None:
             nonlocal lost
-            lost = True
-            handling.cancel()
+            # What is settled already is for the database to refuse.
+            if task in self._handling:
+                lost = True
+                task.cancel()
 
-        self._leases.hold(claim, partial(_call_from_any_thread, loop, lose))
-        hurrying = asyncio.create_task(self._hurry.wait())
+        self._leases.hold(claim, partial(loop.call_soon_threadsafe, lose))
+        if self._hurry.is_set():
+            return Released()
+        self._handling.add(task)
         try:
-            await asyncio.wait({handling, hurrying}, return_when=asyncio.FIRST_COMPLETED)
-            if not handling.done():
-                handling.cancel()
-            return await handling
+            return await station.handle(claim)
         except LeaseLost:
             return None
         except asyncio.CancelledError:
+            while task.cancelling():
+                task.uncancel()
             return None if lost else Released()
         finally:
-            hurrying.cancel()
+            self._handling.discard(task)
 
     async def _drain(self, seconds: float) -> None:
         self._stopping.set()
@@ -182,7 +191,7 @@ class WorkLoop:
             [hurrying, everything], timeout=max(seconds, 0), return_when=asyncio.FIRST_COMPLETED
         )
         hurrying.cancel()
-        self._hurry.set()
+        self.hurry()
         await everything
 
     async def _rest(self, seconds: float | None) -> None:
@@ -196,7 +205,3 @@ class WorkLoop:
         while True:
             self._leases.made_progress()
             await asyncio.sleep(0.1)
-
-
-def _call_from_any_thread(loop: asyncio.AbstractEventLoop, act: Callable[[], None]) -> None:
-    loop.call_soon_threadsafe(act)
