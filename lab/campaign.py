@@ -16,6 +16,7 @@ from lab.faults import (
     provider_link,
     random_kills,
     same_key,
+    setup_kills,
     stalls,
     swallowed_commits,
 )
@@ -45,6 +46,7 @@ FAULTS: Final[tuple[Fault, ...]] = (
     lost_replies,
     same_key,
     cron_ticks,
+    setup_kills,
 )
 
 
