@@ -7,12 +7,14 @@ from typing import Final, Protocol
 from lab.checker import Findings, check
 from lab.faults import (
     backend_terminations,
+    clock_skew,
     cron_ticks,
     database_crashes,
     database_link,
     failpoint_kills,
     freezes,
     lost_replies,
+    older_worker,
     provider_link,
     random_kills,
     same_key,
@@ -47,6 +49,8 @@ FAULTS: Final[tuple[Fault, ...]] = (
     same_key,
     cron_ticks,
     setup_kills,
+    clock_skew,
+    older_worker,
 )
 
 

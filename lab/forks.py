@@ -2,10 +2,13 @@
 
 import asyncio
 import json
+import os
 import signal
 import sys
 from asyncio.subprocess import PIPE, Process
 from collections import defaultdict
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Self
@@ -40,11 +43,15 @@ class Forks:
         self._reading = asyncio.create_task(self._read())
 
     @classmethod
-    async def open(cls, values: dict[str, Any], log: Path) -> Self:
-        """Start the server; every worker gets these settings, unless it is told others."""
+    async def open(cls, values: dict[str, Any], log: Path, **variables: str) -> Self:
+        """Start the server; every worker gets these settings, unless it is told others.
+
+        `variables` are added to its environment.
+        """
         process = await asyncio.create_subprocess_exec(
-            sys.executable, "-m", "lab.worker_forks", stdin=PIPE, stdout=PIPE, cwd=_ROOT
-        )
+            sys.executable, "-m", "lab.worker_forks", stdin=PIPE, stdout=PIPE, cwd=_ROOT,
+            env=os.environ | variables,
+        )  # fmt: skip
         forks = cls(process, values)
         forks._send({"log": str(log)})
         return forks
@@ -87,6 +94,16 @@ class Forks:
             if await self.ended(pid, within) is None:
                 self.signal(pid, signal.SIGKILL)
                 await self.ended(pid, within)
+
+    @asynccontextmanager
+    async def beside(self, log: Path, **variables: str) -> AsyncIterator["Forks"]:
+        """Another server whose workers live in another environment; its crashes count as ours."""
+        other = await Forks.open(self._values, log, **variables)
+        try:
+            yield other
+        finally:
+            await other.close()
+            self.crashes += other.crashes
 
     async def close(self) -> None:
         """End the server and every worker."""
