@@ -11,10 +11,12 @@ from lab.faults import (
     cron_ticks,
     database_crashes,
     database_link,
+    disk_full,
     failpoint_kills,
     freezes,
     lost_replies,
     older_worker,
+    pool_exhaustion,
     provider_link,
     random_kills,
     same_key,
@@ -51,6 +53,8 @@ FAULTS: Final[tuple[Fault, ...]] = (
     setup_kills,
     clock_skew,
     older_worker,
+    pool_exhaustion,
+    disk_full,
 )
 
 

@@ -80,6 +80,18 @@ class DurableCluster:
         """Stop as after a power cut: nothing is written any more, recovery comes at the start."""
         self._run("pg_ctl", "-D", self.data, "-m", "immediate", "-w", "stop")
 
+    def stop_in_order(self) -> None:
+        """Stop with everything written; its clients are disconnected."""
+        self._run("pg_ctl", "-D", self.data, "-m", "fast", "-w", "stop")
+
+    def accepts(self) -> bool:
+        """Whether a client would be let in."""
+        try:
+            self._run("pg_isready", "-q", "-h", str(self.folder), "-t", "2")
+        except subprocess.CalledProcessError:
+            return False
+        return True
+
     def kill_postmaster(self) -> None:
         """SIGKILL the server's first process; its children notice by themselves."""
         os.kill(self.postmaster, signal.SIGKILL)
