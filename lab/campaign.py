@@ -14,6 +14,7 @@ from lab.faults import (
     disk_full,
     failpoint_kills,
     freezes,
+    lost_last_commit,
     lost_replies,
     older_worker,
     pool_exhaustion,
@@ -55,6 +56,7 @@ FAULTS: Final[tuple[Fault, ...]] = (
     older_worker,
     pool_exhaustion,
     disk_full,
+    lost_last_commit,
 )
 
 

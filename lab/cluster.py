@@ -92,6 +92,20 @@ class DurableCluster:
             return False
         return True
 
+    def keep_copy(self) -> None:
+        """Copy the data directory of a stopped server aside; the copy before is dropped."""
+        shutil.rmtree(self._copy, ignore_errors=True)
+        subprocess.run(["cp", "-a", self.data, str(self._copy)], check=True, timeout=_SECONDS)
+
+    def restore_copy(self) -> None:
+        """Put the copy in the place of the data directory of a stopped server."""
+        shutil.rmtree(self.data)
+        self._copy.rename(self.data)
+
+    @property
+    def _copy(self) -> Path:
+        return self.folder / "copy"
+
     def kill_postmaster(self) -> None:
         """SIGKILL the server's first process; its children notice by themselves."""
         os.kill(self.postmaster, signal.SIGKILL)

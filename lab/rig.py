@@ -19,6 +19,7 @@ from lab.cluster import DurableCluster
 from lab.collect import collect
 from lab.forks import Forks
 from lab.logs import Election, Harm, Logs
+from lab.undo import Forgotten, remembered_calls, remembered_lines, too_many_between
 from prompt_queue.settings import Settings, load_settings
 from prompt_queue.store.database import Database, DatabaseUnavailable
 from prompt_queue.store.migrate import migrate, read_migrations
@@ -63,6 +64,7 @@ class Rig:
     surprises: list[str] = field(default_factory=list)
     elections: list[Election] = field(default_factory=list)
     harms: list[Harm] = field(default_factory=list)
+    forgotten: list[Forgotten] = field(default_factory=list)
     hits: Counter[str] = field(default_factory=Counter)
 
     def harmed(self, at: float, pid: int | None = None) -> None:
@@ -131,11 +133,18 @@ class Rig:
 
     async def logs(self) -> Logs:
         """The three logs, for the checker."""
-        lines = self.history.read_text().splitlines() if self.history.exists() else []
-        logs = await collect(self.cluster.dsn, lines, self.stand_in.calls(), self.harms)
+        calls = self.stand_in.calls()
+        known = remembered_calls(calls, self.forgotten)
+        lines = remembered_lines(self.said(), self.forgotten)
+        logs = await collect(self.cluster.dsn, lines, known, self.harms)
         logs.elections = self.elections
         logs.surprises = self.surprises + self.client.surprises + self.forks.crashes
+        logs.surprises += too_many_between(calls, self.forgotten)
         return logs
+
+    def said(self) -> list[str]:
+        """The client's history up to now."""
+        return self.history.read_text().splitlines() if self.history.exists() else []
 
     async def kill(self, pid: int) -> bool:
         """SIGKILL a worker and remember when; False where it had ended in another way."""
