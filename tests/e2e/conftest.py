@@ -22,7 +22,7 @@ def make_stack(xai_stand_in: StandIn, picture_server: PictureServer) -> Iterator
             "XAI_API_BASE": xai_stand_in.base_url,
             "PROMPT_QUEUE_TRUSTED_IMAGE_HOSTS": picture_server.host_port,
             "PROMPT_QUEUE_RETRY_BASE_DELAY_MS": "100",
-        } | {f"PROMPT_QUEUE_{name.upper()}": str(value) for name, value in settings.items()}
+        } | {_variable(name): str(value) for name, value in settings.items()}
         stack = Stack(environment, workers=workers)
         made.append(stack)
         return stack.up()
@@ -30,3 +30,7 @@ def make_stack(xai_stand_in: StandIn, picture_server: PictureServer) -> Iterator
     yield make
     for stack in made:
         stack.close()
+
+
+def _variable(setting: str) -> str:
+    return setting if setting.isupper() else f"PROMPT_QUEUE_{setting.upper()}"
