@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import os
 import subprocess
 import time
 from collections.abc import AsyncIterator
@@ -102,6 +103,8 @@ def _start_again(rig: Rig) -> None:
 
 
 async def _command(*arguments: str) -> None:
-    process = await asyncio.create_subprocess_exec(*arguments)
+    """As root, who alone may mount. Raises RuntimeError."""
+    as_root = () if os.geteuid() == 0 else ("sudo", "-n")
+    process = await asyncio.create_subprocess_exec(*as_root, *arguments)
     if await process.wait() != 0:
         raise RuntimeError(f"{' '.join(arguments)} failed")
