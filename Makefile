@@ -12,7 +12,7 @@ TRIALS ?= 1
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help up test check format lock bench soak lab sql-bundle docs fresh
+.PHONY: help up test check format lock bench soak lab failover sql-bundle docs fresh
 
 # A .venv whose Python is gone, or that was moved here with the folder, is filled again.
 ifneq ($(shell $(BOOTSTRAP) usable && echo yes),yes)
@@ -64,6 +64,9 @@ soak: $(BENCH) ## 1,000,000 jobs with an old snapshot held open; ARGS="--jobs 50
 
 lab: $(DEV) ## inject faults and check that nothing is lost or paid twice; TRIALS=10 for more
 	@exec $(BIN)/python -m lab --trials $(TRIALS) $(ARGS)
+
+failover: $(DEV) ## kill a primary under load and promote its standby; ARGS="--trials 20"
+	@exec $(BIN)/python -m lab.failover $(ARGS)
 
 $(DEV): requirements/dev.txt requirements/uv.txt pyproject.toml $(FRESH)
 	@$(BOOTSTRAP) $(if $(wildcard $(BENCH)),bench,dev)

@@ -5,11 +5,11 @@ import random
 import signal
 import time
 from collections import Counter
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 from uuid import UUID
 
 import asyncpg
@@ -42,6 +42,19 @@ where status not in ('completed', 'failed', 'cancelled')
 """
 
 
+class Cluster(Protocol):
+    """A database in a folder that is gone when it is closed."""
+
+    folder: Path
+
+    @property
+    def dsn(self) -> str:
+        """Where clients connect."""
+
+    def close(self) -> None:
+        """Stop, and remove the folder."""
+
+
 @dataclass
 class Rig:
     """The world, and everything done to it that the checker has to know.
@@ -49,7 +62,7 @@ class Rig:
     `owner` and `row` are for who enqueues past the client.
     """
 
-    cluster: DurableCluster
+    cluster: Any
     stand_in: StandIn
     pictures: PictureServer
     forks: Forks
@@ -156,9 +169,11 @@ class Rig:
 
 
 @asynccontextmanager
-async def open_rig(seed: int) -> AsyncIterator[Rig]:
-    """Everything started; everything gone at the end."""
-    cluster = await asyncio.to_thread(DurableCluster.create)
+async def open_rig(
+    seed: int, create: Callable[[], Cluster] = DurableCluster.create, **other_settings: Any
+) -> AsyncIterator[Rig]:
+    """Everything started; everything gone at the end. The settings are the workers'."""
+    cluster = await asyncio.to_thread(create)
     try:
         with (
             StandIn.start(latency_seconds=LATENCY_SECONDS) as stand_in,
@@ -173,7 +188,7 @@ async def open_rig(seed: int) -> AsyncIterator[Rig]:
                 offset = float(now) - time.monotonic()
             finally:
                 await connection.close()
-            values = _values(cluster, stand_in, pictures)
+            values = _values(cluster, stand_in, pictures) | other_settings
             dice = random.Random(seed)
             history = cluster.folder / "history.jsonl"
             forks = await Forks.open(values, cluster.folder / "workers.log")
@@ -200,7 +215,7 @@ async def open_rig(seed: int) -> AsyncIterator[Rig]:
         await asyncio.to_thread(cluster.close)
 
 
-def _values(cluster: DurableCluster, stand_in: StandIn, pictures: PictureServer) -> dict[str, Any]:
+def _values(cluster: Cluster, stand_in: StandIn, pictures: PictureServer) -> dict[str, Any]:
     return {
         "xai_api_key": stand_in.api_key,
         "xai_api_base": stand_in.base_url,

@@ -1,0 +1,1 @@
+"""A primary and its synchronous standby on this machine; the primary dies under load."""
