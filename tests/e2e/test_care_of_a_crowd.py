@@ -178,7 +178,7 @@ async def test_what_is_old_and_over_is_forgotten_by_the_running_product(
     async def events_and_ledger_too() -> bool:
         (row,) = await stack.sql(
             "select (select min(created_at) > now() - interval '31 days' from prompt_job_events) "
-            "and (select count(*) = 60 from provider_calls) as done"
+            "and (select count(*) = 59 from provider_calls) as done"
         )
         return bool(row["done"])
 
