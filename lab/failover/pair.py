@@ -49,14 +49,20 @@ class Pair:
         hosts = ",".join(sorted(str(node.folder) for node in (self.primary, self.standby)))
         return f"postgresql://{account}@/postgres?host={hosts}&target_session_attrs=read-write"
 
-    def kill_primary(self) -> None:
-        """SIGKILL for every process of the primary at once, so that nothing is said or written."""
+    def kill_primary(self) -> float:
+        """SIGKILL for every process of the primary, so that nothing is said or written any more.
+
+        Returns when (monotonic).
+        """
         postmaster = psutil.Process(self.primary.postmaster)
         family = [postmaster, *postmaster.children(recursive=True)]
+        now = time.monotonic()
         for process in family:
             with contextlib.suppress(psutil.NoSuchProcess):
                 process.kill()
-        psutil.wait_procs(family, timeout=10)
+        while any(map(_lives, family)):
+            time.sleep(_LOOK_SECONDS)
+        return now
 
     def promote(self) -> float:
         """Make the standby the primary; returns when it took writes (monotonic)."""
@@ -116,3 +122,10 @@ class Pair:
             **options,
         )
         return str(ran.stdout)
+
+
+def _lives(process: psutil.Process) -> bool:
+    try:
+        return bool(process.status() != psutil.STATUS_ZOMBIE)
+    except psutil.NoSuchProcess:
+        return False

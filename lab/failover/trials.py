@@ -1,7 +1,6 @@
 """One failover after the other under load; ours are started once and never touched."""
 
 import asyncio
-import time
 from dataclasses import dataclass
 
 from lab.failover.pair import Pair
@@ -50,8 +49,7 @@ async def fail_over(rig: Rig, pair: Pair, trials: int) -> list[Trial]:
 
 async def _trial(rig: Rig, pair: Pair, server: Server, number: int) -> Trial:
     await asyncio.sleep(BEFORE_SECONDS + rig.random.uniform(0, 1))
-    await asyncio.to_thread(pair.kill_primary)
-    killed = time.monotonic() + rig.clock_offset
+    killed = await asyncio.to_thread(pair.kill_primary) + rig.clock_offset
     asking = asyncio.create_task(_enqueue(rig, server, f"during-{number}"))
     await asyncio.sleep(rig.random.uniform(*_NOTICED_SECONDS))
     promoted = await asyncio.to_thread(pair.promote) + rig.clock_offset

@@ -16,6 +16,7 @@ from prompt_queue.worker.stations import Station
 
 SHORTEST_PAUSE = 0.05
 CLAIM_GRACE_SECONDS = 2.0
+GATHER_SECONDS = 0.004
 
 
 class WorkLoop:
@@ -72,6 +73,7 @@ class WorkLoop:
                 # An idle loop asks no more by itself; the janitor looks for both of them.
                 idle = pause >= self._poll_seconds
                 await self._rest(None if idle else pause * random.uniform(0.75, 1))  # noqa: S311
+                await self._gather()
             await self._drain(self._drain_seconds)
         finally:
             pulse.cancel()
@@ -91,6 +93,11 @@ class WorkLoop:
             await self._drain(end - asyncio.get_running_loop().time())
         finally:
             pulse.cancel()
+
+    async def _gather(self) -> None:
+        """Jobs end in company: a claim for one of them would be followed by one for the next."""
+        if self._running and self._slots - len(self._running) < self._claim_limit:
+            await asyncio.sleep(GATHER_SECONDS)
 
     async def _fill_slots(self) -> int:
         total = 0
