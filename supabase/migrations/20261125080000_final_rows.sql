@@ -29,8 +29,8 @@ drop index if exists public.prompt_generation_jobs_cancelled_idx;
 drop index if exists public.prompt_generation_jobs_failed_idx;
 create index if not exists prompt_generation_jobs_error_idx
   on public.prompt_generation_jobs (created_at) where error_code is not null;
--- Room for the versions of the rows that are under way.
-alter table public.prompt_generation_jobs set (fillfactor = 60);
+-- Room for the next versions, also where all jobs of a page are claimed at once.
+alter table public.prompt_generation_jobs set (fillfactor = 45);
 
 -- After the row, not before it: a trigger before an update locks each row once more.
 drop trigger if exists guard_final_prompt_job on public.prompt_generation_jobs;
