@@ -218,6 +218,7 @@ MUTANTS: tuple[Mutant, ...] = (
         "v_step := make_interval(secs => coalesce(v_settings.ageing_seconds, 600))",
         "v_step := interval '0'",
     ),
+    _mutant("lanes: one of each whether due or not", LEASE, "<= p_limit / 8", "<= 1 + p_limit / 8"),
     _mutant("cap: one too many", LEASE, ") > v_cap end", ") > v_cap + 1 end"),
     _mutant(
         "cap: counted without the lock", LEASE, "perform pg_advisory_xact_lock(", "perform abs("

@@ -103,6 +103,18 @@ async def waiting_counts_as_priority(queue: Acts, _: Acts) -> None:
     assert order == [plain[0], *urgent, plain[1]]
 
 
+async def who_is_not_due_waits_also_behind_a_job_in_other_hands(queue: Acts, other: Acts) -> None:
+    """While another takes the head of a lane, who stands behind it is not given out instead."""
+    first, second = [await queue.enqueue(priority=1) for _ in range(2)]
+    urgent = await queue.enqueue(priority=10)
+    age = "update public.prompt_job_queue set enqueued_at = clock_timestamp() - interval '91 s'"
+    await queue.connection.execute(f"{age} where job_id = $1", first)
+    async with _settings(queue, ageing_seconds=10):
+        claimed = await other.overtakes(other.claim(), queue, queue.claim())
+        assert list(claimed) == [urgent]  # type: ignore[call-overload]
+        assert list(await queue.claim()) == [second]
+
+
 async def a_filter_finds_its_own(queue: Acts, _: Acts) -> None:
     """A retry of many reopens the failed jobs of its user and class, up to its limit."""
     jobs = []
@@ -190,6 +202,7 @@ CARE = (
     a_cap_is_exact,
     users_take_turns,
     waiting_counts_as_priority,
+    who_is_not_due_waits_also_behind_a_job_in_other_hands,
     a_filter_finds_its_own,
     pruning_takes_what_is_old_and_over,
 )

@@ -70,8 +70,9 @@ begin
           where o.user_id = n.user_id and o.state = 'leased'
         ) > v_cap end as above_cap
       from numbered n
-      -- The second half keeps large claims from looking at the lanes once a job.
-      where v_lane.next_due is null or n.due <= v_lane.next_due or n.place <= 1 + p_limit / 8
+      -- The head may be in another's hands, and who stands behind it not yet due. The last part
+      -- keeps large claims from looking at the lanes once a job.
+      where v_lane.next_due is null or n.due <= v_lane.next_due or n.place <= p_limit / 8
     ),
     chosen as materialized (
       select j.job_id, j.place from judged j where not j.above_cap
