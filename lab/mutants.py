@@ -22,7 +22,8 @@ HEARTBEAT = "heartbeat_prompt_jobs"
 CANCEL = "cancel_prompt_job"
 RETRY = "retry_prompt_job"
 UPDATE = "update_prompt_job_status"
-LEASE = "lease_prompt_jobs"
+CLAIM = "claim_prompt_jobs"
+HOLD = "hold_back_capped_prompt_jobs"
 GUARD = "guard_final_prompt_job"
 TAKE = "take_prompt_singleton"
 ADMIT = "admit_capped_prompt_jobs"
@@ -98,9 +99,9 @@ MUTANTS: tuple[Mutant, ...] = (
     _mutant("heartbeat by id (PgQueuer)", HEARTBEAT, " and q.lease_token = h.lease_token", ""),
     _mutant(
         "tokens that come again",
-        LEASE,
-        "lease_token = gen_random_uuid()",
-        "lease_token = md5(q.job_id::text)::uuid",
+        CLAIM,
+        "md5(v_seed || q.job_id)::uuid",
+        "md5(q.job_id::text)::uuid",
     ),
     # Guards taken away.
     _mutant("settle: any failure", SETTLE, _FENCE, "p.outcome in ('completed', 'failed')"),
@@ -198,15 +199,22 @@ MUTANTS: tuple[Mutant, ...] = (
     _mutant(
         "update: unfenced writes not told", UPDATE, "if p_lease_token is null then", "if false then"
     ),
-    _mutant("claim: locks nothing", LEASE, "      for update skip locked\n", ""),
-    _mutant("claim: although paused", "claim_prompt_jobs", "p.model = ''", "false"),
+    Mutant(
+        "claim: locks nothing",
+        (
+            Edit(CLAIM, "      for update skip locked\n", ""),
+            Edit(CLAIM, "select q.ctid as place_on_disk", "select q.job_id as place_on_disk"),
+            Edit(CLAIM, "where q.ctid = n.place_on_disk", "where q.job_id = n.place_on_disk"),
+        ),
+    ),
+    _mutant("claim: although paused", CLAIM, "p.model = ''", "false"),
     _mutant("wake: too early", "wake_due_prompt_jobs", " and q.next_attempt_at <= v_now", ""),
     # Order and care.
     _mutant("turns: by age alone", TURNS, "q.claim_key + 1", "q.claim_key"),
     _mutant("turns: a user's own are not looked at", TURNS, "q.user_id = p_user_id", "false"),
     _mutant(
         "lanes: waiting does not count",
-        LEASE,
+        CLAIM,
         "q.enqueued_at - v_step * q.priority as due\n"
         "      from public.prompt_job_queue q\n      where q.state = 'ready' and q.priority = lane",
         "q.enqueued_at - interval '1 year' * q.priority as due\n"
@@ -214,19 +222,24 @@ MUTANTS: tuple[Mutant, ...] = (
     ),
     _mutant(
         "lanes: waiting is all that counts",
-        LEASE,
+        CLAIM,
         "v_step := make_interval(secs => coalesce(v_settings.ageing_seconds, 600))",
         "v_step := interval '0'",
     ),
-    _mutant("lanes: one of each whether due or not", LEASE, "<= p_limit / 8", "<= 1 + p_limit / 8"),
-    _mutant("cap: one too many", LEASE, ") > v_cap end", ") > v_cap + 1 end"),
     _mutant(
-        "cap: counted without the lock", LEASE, "perform pg_advisory_xact_lock(", "perform abs("
+        "lanes: one of each whether due or not",
+        CLAIM,
+        "place <= v_limit / 8",
+        "place <= 1 + v_limit / 8",
     ),
-    _mutant("cap: what is held does not count", LEASE, "n.of_user + (", "n.of_user + 0 * ("),
-    _mutant("cap: not looked at", LEASE, "where not j.above_cap", ""),
+    _mutant("cap: one too many", HOLD, "> p_cap as", "> p_cap + 1 as"),
+    _mutant(
+        "cap: counted without the lock", CLAIM, "perform pg_advisory_xact_lock(", "perform abs("
+    ),
+    _mutant("cap: what is held does not count", HOLD, "n.of_user + coal", "n.of_user + 0 * coal"),
+    _mutant("cap: not looked at", CLAIM, "v_cap := v_settings.user_in_flight_cap", "v_cap := null"),
     _mutant("cap: set aside for ever", ADMIT, "p_cap is null then p_limit", "p_cap is null then 0"),
-    _mutant("cap: never let in again", ADMIT, "else greatest(p_cap - (", "else least(0, ("),
+    _mutant("cap: never let in again", ADMIT, "else greatest(p_cap - ", "else least(0, "),
     _mutant("singleton: anybody's", TAKE, "s.lease_until < clock_timestamp()", "true"),
     _mutant("singleton: for ever", TAKE, "s.lease_until < clock_timestamp()", "false"),
     _mutant("singleton: not asked twice", TAKE, " or s.token = excluded.token", ""),

@@ -15,6 +15,7 @@ from tests.store.conftest import OLDEST_MAJOR
 
 CROWDED = 200_000
 CROWD = "a_crowd"
+CLAIM_ROUNDS = 50
 _FILLED: set[int] = set()
 OURS = ("prompt_generation_jobs", "prompt_job_queue", "prompt_job_events", "provider_calls", "jobs")
 
@@ -124,6 +125,16 @@ async def test_claim_and_the_writes_about_a_claim_read_a_handful_of_rows(
         assert (await touched(crowded, REAP))[0] == 0
         assert await touched(crowded, WAKE) == (0, 0)
         await crowded.execute("select cancel_prompt_job($1)", third["id"])
+
+
+async def test_a_cap_looks_at_the_heads_of_the_lanes(crowded: asyncpg.Connection) -> None:
+    """A claim sets a hundred jobs of one user aside a round, and reads no lane to its end."""
+    await crowded.execute("update prompt_queue_settings set user_in_flight_cap = 2")
+    for fresh in (False, True):
+        if fresh:
+            await crowded.execute("analyze")
+        scans, rows = await touched(crowded, CLAIM)
+        assert (scans, rows <= 2 * CLAIM_ROUNDS * 120) == (0, True), (scans, rows)
 
 
 async def test_a_position_costs_at_most_what_it_counts(crowded: asyncpg.Connection) -> None:

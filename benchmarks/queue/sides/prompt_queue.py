@@ -24,6 +24,7 @@ from prompt_queue.store.operator_store import OperatorStore, Retention
 from prompt_queue.store.prompt_store import PromptStore
 from prompt_queue.store.worker_store import WorkerStore
 from prompt_queue.telemetry import configure_logging
+from prompt_queue.worker.collector import calm_collector
 from prompt_queue.worker.heartbeat import Heartbeat
 from prompt_queue.worker.janitor import Janitor
 from prompt_queue.worker.leases import HeldLeases
@@ -32,7 +33,7 @@ from prompt_queue.worker.loop import WorkLoop
 from prompt_queue.worker.run import Crew
 from prompt_queue.worker.stations import GenerationStation
 
-SLOTS, CLAIM_LIMIT = 400, 200
+SLOTS, CLAIM_LIMIT = 1000, 500
 LEASE_SECONDS = 30.0
 MOST_USERS = 1000
 MODELS = ("grok", "grok-fallback")
@@ -178,6 +179,7 @@ class PromptQueue:
                 asyncio.create_task(crew.janitor.run()),
                 asyncio.create_task(Listener(dsn, crew.loop.wake).run()),
             ]
+            calm_collector()
             crew.heartbeat.start()
             running = asyncio.create_task(crew.loop.run())
             await stopping.wait()

@@ -130,7 +130,7 @@ class Settings(BaseSettings):
         PREFIX + "CONCURRENCY", 32, "Jobs in progress at once in one worker process.", ge=1, le=2000
     )
     claim_limit: int = _knob(
-        PREFIX + "CLAIM_LIMIT", 3, "Jobs taken from the queue by one claim.", ge=1, le=200
+        PREFIX + "CLAIM_LIMIT", 3, "Jobs taken from the queue by one claim.", ge=1, le=1000
     )
     lease_seconds: float = _knob(
         PREFIX + "LEASE_SECONDS",

@@ -7,7 +7,7 @@ from typing import Generic, TypeVar
 Item = TypeVar("Item")
 Result = TypeVar("Result")
 
-LARGEST_BATCH = 200
+LARGEST_BATCH = 500
 
 
 class Grouped(Generic[Item, Result]):

@@ -29,6 +29,7 @@ from prompt_queue.store.operator_store import OperatorStore, Retention
 from prompt_queue.store.prompt_store import PromptStore
 from prompt_queue.store.worker_store import WorkerStore
 from prompt_queue.telemetry import Event, log
+from prompt_queue.worker.collector import calm_collector
 from prompt_queue.worker.heartbeat import Heartbeat
 from prompt_queue.worker.janitor import Janitor
 from prompt_queue.worker.leases import HeldLeases
@@ -191,6 +192,7 @@ async def _run_crew(parts: Crew, database: Database) -> None:
     for task in background:
         # A worker that cannot look any more would live on and do nothing.
         task.add_done_callback(lambda _: parts.loop.stop())
+    calm_collector()
     parts.heartbeat.start()
     log(Event.WORKER_STARTED, worker=parts.name, pid=os.getpid())
     try:

@@ -1,5 +1,5 @@
 -- Makes jobs claimable that waited for their user's share, up to the cap; without a cap, all.
--- Returns how many. The caller holds the lock of lease_prompt_jobs().
+-- Returns how many. The caller holds the lock of claim_prompt_jobs().
 create or replace function public.admit_capped_prompt_jobs(p_cap int, p_limit int default 1000)
 returns int
 language plpgsql
@@ -10,6 +10,7 @@ set enable_hashjoin = off
 set enable_mergejoin = off
 as $$
 declare
+  v_in_flight jsonb := public.prompt_jobs_in_flight();
   v_count int;
 begin
   with recursive users as (
@@ -41,11 +42,7 @@ begin
       order by q.priority desc, q.claim_key
       limit case
         when p_cap is null then p_limit
-        else greatest(p_cap - (
-          select count(*)
-          from public.prompt_job_queue o
-          where o.user_id = u.user_id and o.state = 'leased'
-        ), 0)
+        else greatest(p_cap - coalesce((v_in_flight ->> u.user_id::text)::int, 0), 0)
       end
     ) c
     limit p_limit

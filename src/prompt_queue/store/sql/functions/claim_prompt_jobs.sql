@@ -1,7 +1,9 @@
--- Takes up to p_limit jobs in the order of lease_prompt_jobs(). Each comes with a random lease
--- token that every later write about it must show. A caller that names no worker is taken to be
--- one that sends no heartbeats: it gets a long lease and frees expired ones itself. Nothing is
--- given out while the queue, or every one of p_models, is paused.
+-- Takes up to p_limit jobs. The ten lanes are asked in the order of their heads' age, where one
+-- step of priority counts as ageing_seconds of waiting; a lane gives jobs until the next lane's
+-- head is due. Each job comes with a random lease token that every later write about it must show.
+-- A caller that names no worker is taken to be one that sends no heartbeats: it frees expired
+-- leases itself. Nothing is given out while the queue, or every one of p_models, is paused. With a
+-- cap callers take turns, because only then is the count of a user's jobs exact.
 create or replace function public.claim_prompt_jobs(
   p_limit int default 3,
   p_worker text default null,
@@ -22,11 +24,26 @@ set plan_cache_mode = force_generic_plan
 set enable_seqscan = off
 set enable_hashjoin = off
 set enable_mergejoin = off
+set enable_bitmapscan = off
 as $$
 #variable_conflict use_column
 declare
   v_now timestamptz := clock_timestamp();
-  v_job_ids uuid[];
+  v_worker text := coalesce(p_worker, 'rpc');
+  v_said jsonb := jsonb_build_object('worker', coalesce(p_worker, 'rpc'));
+  v_lease_until timestamptz := v_now + make_interval(secs => p_lease_seconds);
+  v_attempt_until timestamptz := v_now + make_interval(secs => p_attempt_seconds);
+  -- Randomness is drawn once a claim: nobody can guess a token, and no two are the same.
+  v_seed text := gen_random_uuid()::text || gen_random_uuid()::text;
+  v_limit int := greatest(least(p_limit, 1000), 0);
+  v_left int := v_limit;
+  v_settings public.prompt_queue_settings;
+  v_cap int;
+  v_step interval;
+  v_lane record;
+  v_empty smallint[] := '{}';
+  v_admitted uuid[];
+  v_taken int;
 begin
   if p_worker is null then
     perform public.free_expired_prompt_leases();
@@ -40,34 +57,88 @@ begin
   ) then
     return;
   end if;
-  v_job_ids := public.lease_prompt_jobs(
-    greatest(least(p_limit, 1000), 0), coalesce(p_worker, 'rpc'), p_lease_seconds,
-    p_attempt_seconds
-  );
-  return query
-  with leased as materialized (
-    select q.*, t.place
-    from unnest(v_job_ids) with ordinality as t (job_id, place)
-    join public.prompt_job_queue q on q.job_id = t.job_id
-  ),
-  started as (
-    update public.prompt_generation_jobs j
-    set status = 'processing', started_at = coalesce(j.started_at, v_now), updated_at = v_now
-    from leased l
-    where j.id = l.job_id
-    returning j.*, l.place, l.lease_token, l.lease_until
-  ),
-  logged as (
-    insert into public.prompt_job_events (job_id, user_id, kind, data)
-    select l.job_id, l.user_id, 'claimed', jsonb_build_object('worker', l.worker)
-    from leased l
-    order by l.place
-  )
-  select s.id, s.row_id, s.model_id, s.user_id, s.ref_urls, s.target_url, s.status,
-    s.generated_prompt, s.error, s.retry_count, s.max_retries, s.priority, s.created_at,
-    s.updated_at, s.started_at, s.completed_at, s.error_code, s.source, s.model,
-    s.lease_token, s.lease_until
-  from started s
-  order by s.place;
+  select * into v_settings from public.prompt_queue_settings s where s.only_row;
+  v_cap := v_settings.user_in_flight_cap;
+  v_step := make_interval(secs => coalesce(v_settings.ageing_seconds, 600));
+  if v_cap is not null or exists (
+    select from public.prompt_job_queue q where q.state = 'capped'
+  ) then
+    perform pg_advisory_xact_lock(hashtextextended('prompt_queue.cap', 0));
+    perform public.admit_capped_prompt_jobs(v_cap);
+  end if;
+  for v_round in 1..50 loop
+    exit when v_left <= 0;
+    select h.priority, lead(h.due) over (order by h.due) as next_due into v_lane
+    from generate_series(1, 10) as lane (priority)
+    cross join lateral (
+      select q.priority, q.enqueued_at - v_step * q.priority as due
+      from public.prompt_job_queue q
+      where q.state = 'ready' and q.priority = lane.priority::smallint
+      order by q.claim_key, q.enqueued_at
+      limit 1
+    ) h
+    where h.priority <> all (v_empty)
+    order by h.due
+    limit 1;
+    exit when not found;
+    if v_cap is not null then
+      v_admitted := public.hold_back_capped_prompt_jobs(
+        v_cap, v_lane.priority, v_left, v_step, v_lane.next_due, v_limit / 8
+      );
+      if v_admitted is null then
+        v_empty := v_empty || v_lane.priority;
+      end if;
+      continue when coalesce(v_admitted, '{}') = '{}';
+    end if;
+    return query
+    with waiting as materialized (
+      select q.ctid as place_on_disk, q.enqueued_at - v_step * q.priority as due
+      from public.prompt_job_queue q
+      where q.state = 'ready' and q.priority = v_lane.priority
+        and (v_cap is null or q.job_id = any (v_admitted))
+      order by q.claim_key, q.enqueued_at
+      limit coalesce(cardinality(v_admitted), v_left)
+      for update skip locked
+    ),
+    numbered as materialized (
+      select w.*, row_number() over () as place from waiting w
+    ),
+    leased as materialized (
+      update public.prompt_job_queue q
+      set state = 'leased', lease_token = md5(v_seed || q.job_id)::uuid,
+        lease_until = v_lease_until, attempt_until = v_attempt_until, worker = v_worker,
+        next_attempt_at = null
+      from numbered n
+      where q.ctid = n.place_on_disk and (
+        -- The head may be in another's hands, and who stands behind it not yet due. The last part
+        -- keeps large claims from looking at the lanes once a job.
+        v_lane.next_due is null or n.due <= v_lane.next_due or n.place <= v_limit / 8
+      )
+      returning q.job_id, q.user_id, q.lease_token, n.place
+    ),
+    started as (
+      update public.prompt_generation_jobs j
+      set status = 'processing', started_at = coalesce(j.started_at, v_now), updated_at = v_now
+      from leased l
+      where j.id = l.job_id
+      returning j.*, l.place, l.lease_token
+    ),
+    logged as (
+      insert into public.prompt_job_events (job_id, user_id, kind, data)
+      select l.job_id, l.user_id, 'claimed', v_said
+      from leased l
+    )
+    select s.id, s.row_id, s.model_id, s.user_id, s.ref_urls, s.target_url, s.status,
+      s.generated_prompt, s.error, s.retry_count, s.max_retries, s.priority, s.created_at,
+      s.updated_at, s.started_at, s.completed_at, s.error_code, s.source, s.model,
+      s.lease_token, v_lease_until
+    from started s
+    order by s.place;
+    get diagnostics v_taken = row_count;
+    v_left := v_left - v_taken;
+    if v_taken = 0 then
+      v_empty := v_empty || v_lane.priority;
+    end if;
+  end loop;
 end
 $$;

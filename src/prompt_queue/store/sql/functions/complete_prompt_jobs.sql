@@ -54,7 +54,7 @@ begin
   logged as (
     insert into public.prompt_job_events (job_id, user_id, kind, data)
     select t.job_id, t.user_id, 'completed', jsonb_strip_nulls(jsonb_build_object(
-      'model', t.model, 'source', t.source, 'lease', left(t.lease_token::text, 8)
+      'model', t.model, 'source', nullif(t.source, 'model'), 'lease', left(t.lease_token::text, 8)
     ))
     from taken t
   )

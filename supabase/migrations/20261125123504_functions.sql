@@ -1,0 +1,353 @@
+-- Bundled from store/sql/functions by `make sql-bundle`; edit the files there.
+
+-- >>> admit_capped_prompt_jobs
+-- Makes jobs claimable that waited for their user's share, up to the cap; without a cap, all.
+-- Returns how many. The caller holds the lock of claim_prompt_jobs().
+create or replace function public.admit_capped_prompt_jobs(p_cap int, p_limit int default 1000)
+returns int
+language plpgsql
+set search_path = ''
+set plan_cache_mode = force_generic_plan
+set enable_seqscan = off
+set enable_hashjoin = off
+set enable_mergejoin = off
+as $$
+declare
+  v_in_flight jsonb := public.prompt_jobs_in_flight();
+  v_count int;
+begin
+  with recursive users as (
+    (
+      select q.user_id
+      from public.prompt_job_queue q
+      where q.state = 'capped'
+      order by q.user_id
+      limit 1
+    )
+    union all
+    select (
+      select q.user_id
+      from public.prompt_job_queue q
+      where q.state = 'capped' and q.user_id > u.user_id
+      order by q.user_id
+      limit 1
+    )
+    from users u
+    where u.user_id is not null
+  ),
+  admitted as materialized (
+    select c.job_id
+    from users u
+    cross join lateral (
+      select q.job_id
+      from public.prompt_job_queue q
+      where q.state = 'capped' and q.user_id = u.user_id
+      order by q.priority desc, q.claim_key
+      limit case
+        when p_cap is null then p_limit
+        else greatest(p_cap - coalesce((v_in_flight ->> u.user_id::text)::int, 0), 0)
+      end
+    ) c
+    limit p_limit
+  )
+  update public.prompt_job_queue q
+  set state = 'ready'
+  from admitted a
+  where q.job_id = a.job_id and q.state = 'capped';
+  get diagnostics v_count = row_count;
+  return v_count;
+end
+$$;
+-- <<< admit_capped_prompt_jobs
+
+-- >>> claim_prompt_jobs
+-- Takes up to p_limit jobs. The ten lanes are asked in the order of their heads' age, where one
+-- step of priority counts as ageing_seconds of waiting; a lane gives jobs until the next lane's
+-- head is due. Each job comes with a random lease token that every later write about it must show.
+-- A caller that names no worker is taken to be one that sends no heartbeats: it frees expired
+-- leases itself. Nothing is given out while the queue, or every one of p_models, is paused. With a
+-- cap callers take turns, because only then is the count of a user's jobs exact.
+create or replace function public.claim_prompt_jobs(
+  p_limit int default 3,
+  p_worker text default null,
+  p_lease_seconds double precision default 300,
+  p_attempt_seconds double precision default null,
+  p_models text[] default null
+)
+returns table (
+  id uuid, row_id uuid, model_id uuid, user_id uuid, ref_urls text[], target_url text, status text,
+  generated_prompt text, error text, retry_count int, max_retries int, priority int,
+  created_at timestamptz, updated_at timestamptz, started_at timestamptz, completed_at timestamptz,
+  error_code text, source text, model text, lease_token uuid, lease_until timestamptz
+)
+language plpgsql
+set search_path = ''
+set application_name = 'prompt_queue.claim'
+set plan_cache_mode = force_generic_plan
+set enable_seqscan = off
+set enable_hashjoin = off
+set enable_mergejoin = off
+set enable_bitmapscan = off
+as $$
+#variable_conflict use_column
+declare
+  v_now timestamptz := clock_timestamp();
+  v_worker text := coalesce(p_worker, 'rpc');
+  v_said jsonb := jsonb_build_object('worker', coalesce(p_worker, 'rpc'));
+  v_lease_until timestamptz := v_now + make_interval(secs => p_lease_seconds);
+  v_attempt_until timestamptz := v_now + make_interval(secs => p_attempt_seconds);
+  -- Randomness is drawn once a claim: nobody can guess a token, and no two are the same.
+  v_seed text := gen_random_uuid()::text || gen_random_uuid()::text;
+  v_limit int := greatest(least(p_limit, 1000), 0);
+  v_left int := v_limit;
+  v_settings public.prompt_queue_settings;
+  v_cap int;
+  v_step interval;
+  v_lane record;
+  v_empty smallint[] := '{}';
+  v_admitted uuid[];
+  v_taken int;
+begin
+  if p_worker is null then
+    perform public.free_expired_prompt_leases();
+  end if;
+  perform public.wake_due_prompt_jobs();
+  if exists (select from public.prompt_queue_pauses p where p.model = '') or (
+    p_models <> '{}' and not exists (
+      select from unnest(p_models) as m (model)
+      where not exists (select from public.prompt_queue_pauses p where p.model = m.model)
+    )
+  ) then
+    return;
+  end if;
+  select * into v_settings from public.prompt_queue_settings s where s.only_row;
+  v_cap := v_settings.user_in_flight_cap;
+  v_step := make_interval(secs => coalesce(v_settings.ageing_seconds, 600));
+  if v_cap is not null or exists (
+    select from public.prompt_job_queue q where q.state = 'capped'
+  ) then
+    perform pg_advisory_xact_lock(hashtextextended('prompt_queue.cap', 0));
+    perform public.admit_capped_prompt_jobs(v_cap);
+  end if;
+  for v_round in 1..50 loop
+    exit when v_left <= 0;
+    select h.priority, lead(h.due) over (order by h.due) as next_due into v_lane
+    from generate_series(1, 10) as lane (priority)
+    cross join lateral (
+      select q.priority, q.enqueued_at - v_step * q.priority as due
+      from public.prompt_job_queue q
+      where q.state = 'ready' and q.priority = lane.priority::smallint
+      order by q.claim_key, q.enqueued_at
+      limit 1
+    ) h
+    where h.priority <> all (v_empty)
+    order by h.due
+    limit 1;
+    exit when not found;
+    if v_cap is not null then
+      v_admitted := public.hold_back_capped_prompt_jobs(
+        v_cap, v_lane.priority, v_left, v_step, v_lane.next_due, v_limit / 8
+      );
+      if v_admitted is null then
+        v_empty := v_empty || v_lane.priority;
+      end if;
+      continue when coalesce(v_admitted, '{}') = '{}';
+    end if;
+    return query
+    with waiting as materialized (
+      select q.ctid as place_on_disk, q.enqueued_at - v_step * q.priority as due
+      from public.prompt_job_queue q
+      where q.state = 'ready' and q.priority = v_lane.priority
+        and (v_cap is null or q.job_id = any (v_admitted))
+      order by q.claim_key, q.enqueued_at
+      limit coalesce(cardinality(v_admitted), v_left)
+      for update skip locked
+    ),
+    numbered as materialized (
+      select w.*, row_number() over () as place from waiting w
+    ),
+    leased as materialized (
+      update public.prompt_job_queue q
+      set state = 'leased', lease_token = md5(v_seed || q.job_id)::uuid,
+        lease_until = v_lease_until, attempt_until = v_attempt_until, worker = v_worker,
+        next_attempt_at = null
+      from numbered n
+      where q.ctid = n.place_on_disk and (
+        -- The head may be in another's hands, and who stands behind it not yet due. The last part
+        -- keeps large claims from looking at the lanes once a job.
+        v_lane.next_due is null or n.due <= v_lane.next_due or n.place <= v_limit / 8
+      )
+      returning q.job_id, q.user_id, q.lease_token, n.place
+    ),
+    started as (
+      update public.prompt_generation_jobs j
+      set status = 'processing', started_at = coalesce(j.started_at, v_now), updated_at = v_now
+      from leased l
+      where j.id = l.job_id
+      returning j.*, l.place, l.lease_token
+    ),
+    logged as (
+      insert into public.prompt_job_events (job_id, user_id, kind, data)
+      select l.job_id, l.user_id, 'claimed', v_said
+      from leased l
+    )
+    select s.id, s.row_id, s.model_id, s.user_id, s.ref_urls, s.target_url, s.status,
+      s.generated_prompt, s.error, s.retry_count, s.max_retries, s.priority, s.created_at,
+      s.updated_at, s.started_at, s.completed_at, s.error_code, s.source, s.model,
+      s.lease_token, v_lease_until
+    from started s
+    order by s.place;
+    get diagnostics v_taken = row_count;
+    v_left := v_left - v_taken;
+    if v_taken = 0 then
+      v_empty := v_empty || v_lane.priority;
+    end if;
+  end loop;
+end
+$$;
+-- <<< claim_prompt_jobs
+
+-- >>> complete_prompt_jobs
+-- Carries out the completed ones of settle_prompt_jobs()'s outcomes and returns their job ids. What
+-- is paid for is taken from whoever has it while the job is open, so there is no more to judge.
+create or replace function public.complete_prompt_jobs(p_outcomes jsonb)
+returns uuid[]
+language plpgsql
+set search_path = ''
+set application_name = 'prompt_queue.settle'
+set plan_cache_mode = force_generic_plan
+set enable_seqscan = off
+set enable_hashjoin = off
+set enable_mergejoin = off
+as $$
+declare
+  v_now timestamptz := clock_timestamp();
+  v_done uuid[];
+begin
+  with proposed as materialized (
+    select distinct on (o.job_id) o.*
+    from jsonb_to_recordset(p_outcomes) as o (
+      job_id uuid, lease_token uuid, outcome text, prompt text, source text, model text
+    )
+    where o.outcome = 'completed'
+    order by o.job_id
+  ),
+  taken as materialized (
+    delete from public.prompt_job_queue q
+    using proposed p
+    where q.job_id = p.job_id
+    returning p.*, q.user_id
+  ),
+  recorded as (
+    update public.prompt_generation_jobs j
+    set status = 'completed', generated_prompt = t.prompt, error = null, error_code = null,
+      source = coalesce(t.source, 'model'), model = t.model, completed_at = v_now,
+      updated_at = v_now
+    from taken t
+    where j.id = t.job_id
+    returning j.created_at, j.started_at
+  ),
+  counted as (
+    insert into public.prompt_queue_tally
+      (at, status, jobs, measured, wait_seconds, processing_seconds)
+    select v_now, 'completed', count(*), count(r.started_at),
+      coalesce(sum(extract(epoch from r.started_at - r.created_at)), 0),
+      coalesce(sum(extract(epoch from v_now - r.started_at)), 0)
+    from recorded r
+    having count(*) > 0
+  ),
+  dependents as (
+    update public.jobs d set prompt_status = 'completed'
+    from taken t
+    where d.prompt_job_id = t.job_id
+  ),
+  logged as (
+    insert into public.prompt_job_events (job_id, user_id, kind, data)
+    select t.job_id, t.user_id, 'completed', jsonb_strip_nulls(jsonb_build_object(
+      'model', t.model, 'source', nullif(t.source, 'model'), 'lease', left(t.lease_token::text, 8)
+    ))
+    from taken t
+  )
+  select array_agg(t.job_id) into v_done from taken t;
+  return coalesce(v_done, '{}');
+end
+$$;
+-- <<< complete_prompt_jobs
+
+-- >>> hold_back_capped_prompt_jobs
+-- Looks at the first jobs of a lane, those before p_next_due and the first p_early anyway: who is
+-- above their user's share of p_cap leaves the lane, and the ids of up to p_limit others are
+-- returned, which stay locked; null if there is nobody to look at. The caller holds the lock of
+-- claim_prompt_jobs().
+create or replace function public.hold_back_capped_prompt_jobs(
+  p_cap int, p_priority smallint, p_limit int, p_step interval, p_next_due timestamptz, p_early int
+)
+returns uuid[]
+language plpgsql
+set search_path = ''
+set plan_cache_mode = force_generic_plan
+set enable_seqscan = off
+set enable_hashjoin = off
+set enable_mergejoin = off
+as $$
+declare
+  v_in_flight jsonb := public.prompt_jobs_in_flight();
+  v_admitted uuid[];
+begin
+  with waiting as materialized (
+    select q.job_id, q.user_id, q.claim_key, q.enqueued_at,
+      q.enqueued_at - p_step * q.priority as due
+    from public.prompt_job_queue q
+    where q.state = 'ready' and q.priority = p_priority
+    order by q.claim_key, q.enqueued_at
+    limit greatest(p_limit, 100)
+    for update skip locked
+  ),
+  numbered as (
+    select w.job_id, w.user_id, w.due,
+      row_number() over (order by w.claim_key, w.enqueued_at) as place,
+      row_number() over (partition by w.user_id order by w.claim_key, w.enqueued_at) as of_user
+    from waiting w
+  ),
+  judged as materialized (
+    select n.job_id, n.place,
+      n.of_user + coalesce((v_in_flight ->> n.user_id::text)::int, 0) > p_cap as above_cap
+    from numbered n
+    where p_next_due is null or n.due <= p_next_due or n.place <= p_early
+  ),
+  chosen as (
+    select j.job_id, j.place from judged j where not j.above_cap order by j.place limit p_limit
+  ),
+  set_aside as (
+    update public.prompt_job_queue q
+    set state = 'capped'
+    from judged j
+    where q.job_id = j.job_id and j.above_cap
+  )
+  select coalesce((select array_agg(c.job_id order by c.place) from chosen c), '{}')
+  into v_admitted
+  from judged
+  having count(*) > 0;
+  return v_admitted;
+end
+$$;
+-- <<< hold_back_capped_prompt_jobs
+
+-- >>> prompt_jobs_in_flight
+-- How many jobs of each user are processing, as an object: user id -> jobs.
+create or replace function public.prompt_jobs_in_flight()
+returns jsonb
+language sql
+stable
+set search_path = ''
+set enable_seqscan = off
+as $$
+  select coalesce(jsonb_object_agg(u.user_id, u.jobs), '{}')
+  from (
+    select q.user_id, count(*) as jobs
+    from public.prompt_job_queue q
+    where q.state = 'leased'
+    group by q.user_id
+  ) u
+$$;
+-- <<< prompt_jobs_in_flight
