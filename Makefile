@@ -12,7 +12,7 @@ TRIALS ?= 1
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help up test check format lock bench soak lab failover sql-bundle docs fresh
+.PHONY: help up test check format lock bench soak lab failover hosts sql-bundle docs fresh
 
 # A .venv whose Python is gone, or that was moved here with the folder, is filled again.
 ifneq ($(shell $(BOOTSTRAP) usable && echo yes),yes)
@@ -67,6 +67,9 @@ lab: $(DEV) ## inject faults and check that nothing is lost or paid twice; TRIAL
 
 failover: $(DEV) ## kill a primary under load and promote its standby; ARGS="--trials 20"
 	@exec $(BIN)/python -m lab.failover $(ARGS)
+
+hosts: $(DEV) ## cut and slow links between network namespaces (root on Linux); ARGS="--trials 100"
+	@exec $(BIN)/python -m lab.hosts $(ARGS)
 
 $(DEV): requirements/dev.txt requirements/uv.txt pyproject.toml $(FRESH)
 	@$(BOOTSTRAP) $(if $(wildcard $(BENCH)),bench,dev)

@@ -157,7 +157,7 @@ def _recoveries(logs: Logs) -> list[float]:
             continue
         for changes in by_job.values():
             before = [change for change in changes if change.at <= harm.at]
-            if not before or before[-1].new_token is None or _pid(before[-1].worker) != harm.pid:
+            if not before or before[-1].new_token is None or before[-1].pid != harm.pid:
                 continue
             claims = [c.at for c in changes if c.at > harm.at and c.new_token is not None]
             found += [at - harm.at for at in claims[:1]]
@@ -175,8 +175,3 @@ def _restarts(logs: Logs) -> list[float]:
     for back, until in pairwise([*returns, math.inf]):
         found += [at - back for at in settled if back < at <= until][:1]
     return found
-
-
-def _pid(worker: str | None) -> int | None:
-    parts = (worker or "").rsplit("-", 2)
-    return int(parts[1]) if len(parts) == 3 and parts[1].isdigit() else None

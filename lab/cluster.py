@@ -26,13 +26,14 @@ class DurableCluster:
     binaries: Path
     account: Account | None
     password: str
+    address: str = ""
 
     @classmethod
-    def create(cls) -> Self:
-        """Make a cluster and start its server."""
+    def create(cls, address: str = "") -> Self:
+        """Make a cluster and start its server, which also listens at `address` if there is one."""
         account = choose_account(os.geteuid(), None, None)
         folder = Path(tempfile.mkdtemp(prefix="pq-lab-", dir="/tmp"))
-        cluster = cls(folder, install_for(account) / "bin", account, secrets.token_hex(16))
+        cluster = cls(folder, install_for(account) / "bin", account, secrets.token_hex(16), address)
         passfile = folder / "password"
         passfile.write_text(cluster.password)
         for path in (folder, passfile):
@@ -41,6 +42,8 @@ class DurableCluster:
         try:
             cluster._run("initdb", "-D", cluster.data, "-U", "lab", "-A", "scram-sha-256",
                          f"--pwfile={passfile}", "-E", "UTF8", "--locale=C")  # fmt: skip
+            with Path(cluster.data, "pg_hba.conf").open("a") as rules:
+                rules.write("host all all samenet scram-sha-256\n")
             cluster.start()
         except BaseException:
             shutil.rmtree(folder, ignore_errors=True)
@@ -64,7 +67,10 @@ class DurableCluster:
 
     def start(self) -> None:
         """Start the server and wait until it has recovered."""
-        options = f"-k {self.folder} -c listen_addresses= -c fsync=on -c max_connections=200"
+        options = (
+            f"-k {self.folder} -c listen_addresses={self.address} -c fsync=on "
+            "-c max_connections=200"
+        )
         for tries_left in reversed(range(_TRIES)):
             try:
                 self._run("pg_ctl", "-D", self.data, "-l", str(self.folder / "log"),

@@ -60,6 +60,12 @@ class LeaseChange:
     worker: str | None = None
     at: float = 0.0
 
+    @property
+    def pid(self) -> int | None:
+        """The worker's process id; its name is host, process id and a random part."""
+        parts = (self.worker or "").rsplit("-", 2)
+        return int(parts[1]) if len(parts) == 3 and parts[1].isdigit() else None
+
 
 @dataclass(frozen=True, slots=True)
 class Settle:

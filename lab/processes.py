@@ -7,7 +7,7 @@ import socket
 import sys
 import time
 from asyncio.subprocess import DEVNULL, Process
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -68,8 +68,13 @@ class Server:
             await asyncio.sleep(0.05)
 
 
-async def run(rig: Rig, *arguments: str, armed: str = "", **variables: str) -> Process:
-    """Start `prompt-queue ARGUMENTS` on the laboratory's database and provider."""
+async def run(
+    rig: Rig, *arguments: str, armed: str = "", within: Sequence[str] = (), **variables: str
+) -> Process:
+    """Start `prompt-queue ARGUMENTS` on the laboratory's database and provider.
+
+    `within` is what to write before the command, `variables` are its other settings.
+    """
     clean = {k: v for k, v in os.environ.items() if not k.startswith("PROMPT_QUEUE_")}
     key = rig.settings.xai_api_key
     ours = {
@@ -85,7 +90,7 @@ async def run(rig: Rig, *arguments: str, armed: str = "", **variables: str) -> P
         "PROMPT_QUEUE_FAILPOINTS": armed,
     }
     return await asyncio.create_subprocess_exec(
-        sys.executable, "-m", "prompt_queue", *arguments,
+        *within, sys.executable, "-m", "prompt_queue", *arguments,
         cwd=rig.cluster.folder, env=clean | ours | variables, stdin=DEVNULL, stdout=DEVNULL,
         stderr=DEVNULL,
     )  # fmt: skip

@@ -32,7 +32,8 @@ _INTRO = """# The fault laboratory's report
 | recovery: is p99 within 1.25 L = {promised:g} s? | {verdict} |
 | after a restart of PostgreSQL: p50 / p99 / max of {restarts} | {restart} |
 
-Failovers from a primary to its synchronous standby have [a page of their own](failover.md).
+Failovers from a primary to its synchronous standby have [a page of their own](failover.md), and so
+have [cut and slow links between hosts](hosts.md).
 
 Each line below is a world of its own. Faults are injected under load until enough have hit; one
 that missed is not counted. Then healthy workers drain the queue, and the client's history, the

@@ -170,14 +170,21 @@ class Rig:
 
 @asynccontextmanager
 async def open_rig(
-    seed: int, create: Callable[[], Cluster] = DurableCluster.create, **other_settings: Any
+    seed: int,
+    create: Callable[[], Cluster] = DurableCluster.create,
+    *,
+    address: str = "127.0.0.1",
+    **other_settings: Any,
 ) -> AsyncIterator[Rig]:
-    """Everything started; everything gone at the end. The settings are the workers'."""
+    """Everything started; everything gone at the end. The settings are the workers'.
+
+    Workers find the provider and the pictures at `address`.
+    """
     cluster = await asyncio.to_thread(create)
     try:
         with (
-            StandIn.start(latency_seconds=LATENCY_SECONDS) as stand_in,
-            PictureServer() as pictures,
+            StandIn.start(latency_seconds=LATENCY_SECONDS, host=address) as stand_in,
+            PictureServer(address) as pictures,
         ):
             await migrate(cluster.dsn, read_migrations())
             connection = await asyncpg.connect(cluster.dsn)

@@ -2,7 +2,6 @@
 
 import asyncio
 import contextlib
-import os
 import subprocess
 import time
 from collections.abc import AsyncIterator
@@ -11,6 +10,7 @@ from typing import Final
 
 import asyncpg
 
+from lab.privilege import AS_ROOT
 from lab.quota import until_enough
 from lab.rig import Rig
 
@@ -104,7 +104,6 @@ def _start_again(rig: Rig) -> None:
 
 async def _command(*arguments: str) -> None:
     """As root, who alone may mount. Raises RuntimeError."""
-    as_root = () if os.geteuid() == 0 else ("sudo", "-n")
-    process = await asyncio.create_subprocess_exec(*as_root, *arguments)
+    process = await asyncio.create_subprocess_exec(*AS_ROOT, *arguments)
     if await process.wait() != 0:
         raise RuntimeError(f"{' '.join(arguments)} failed")

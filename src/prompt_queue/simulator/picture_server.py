@@ -1,4 +1,4 @@
-"""Serves given bytes from loopback: photographs and broken pictures for tests. Standard library."""
+"""Serves given bytes over HTTP: photographs and broken pictures for tests. Standard library."""
 
 import threading
 from dataclasses import dataclass
@@ -23,8 +23,8 @@ class _Server(ThreadingHTTPServer):
     daemon_threads = True
     request_queue_size = 512
 
-    def __init__(self, files: dict[str, _Served], hits: list[str]) -> None:
-        super().__init__(("127.0.0.1", 0), _Handler)
+    def __init__(self, host: str, files: dict[str, _Served], hits: list[str]) -> None:
+        super().__init__((host, 0), _Handler)
         self.files = files
         self.hits = hits
         self.closing = threading.Event()
@@ -55,12 +55,13 @@ class _Handler(BaseHTTPRequestHandler):
 
 
 class PictureServer:
-    """A tiny web server on 127.0.0.1 with any free port; close it, or use it in a ``with``."""
+    """A tiny web server on loopback with any free port; close it, or use it in a ``with``."""
 
-    def __init__(self) -> None:
+    def __init__(self, host: str = "127.0.0.1") -> None:
+        self._host = host
         self.hits: list[str] = []
         self._files: dict[str, _Served] = {}
-        self._server = _Server(self._files, self.hits)
+        self._server = _Server(host, self._files, self.hits)
         self._thread = threading.Thread(
             target=self._server.serve_forever, args=(0.02,), name="picture-server", daemon=True
         )
@@ -69,7 +70,7 @@ class PictureServer:
     @property
     def host_port(self) -> str:
         """``127.0.0.1:PORT``, for settings that take trusted hosts."""
-        return f"127.0.0.1:{self._server.server_port}"
+        return f"{self._host}:{self._server.server_port}"
 
     def url(self, name: str) -> str:
         """The address of a name, whether something was added there or not."""

@@ -19,6 +19,7 @@ START_SECONDS = 30.0
 STOP_SECONDS = 3.0
 _COMMAND = (sys.executable, "-m", "prompt_queue.simulator")
 REQUEST_SECONDS = 30.0
+_LOOPBACK = "127.0.0.1"
 
 
 class StandInError(Exception):
@@ -106,10 +107,16 @@ class StandIn:
         latency_seconds: float = 0.0,
         seed: int = 1,
         port: int = 0,
+        host: str = _LOOPBACK,
     ) -> Self:
-        """Start one on loopback and return when it serves; raises `StandInError`."""
+        """Start one on loopback and return when it serves; raises `StandInError`.
+
+        With another ``host``, an address of this machine, it serves all of them, and
+        ``base_url`` names that one.
+        """
         process = _OwnProcess(
             [
+                f"--host={_LOOPBACK if host == _LOOPBACK else '0.0.0.0'}",  # noqa: S104
                 f"--port={port}",
                 f"--api-key={api_key}",
                 f"--latency={latency_seconds}",
@@ -117,7 +124,7 @@ class StandIn:
             ]
         )
         bound = process.wait_ready()
-        return cls(f"http://127.0.0.1:{bound}/v1", api_key, process=process)
+        return cls(f"http://{host}:{bound}/v1", api_key, process=process)
 
     @classmethod
     def attach(cls, base_url: str, api_key: str = "stand-in-key") -> Self:
@@ -184,9 +191,9 @@ class StandIn:
 
     def _ask(self, method: str, path: str, document: Any = None) -> Any:
         place = urlsplit(self.base_url)
-        connection = http.client.HTTPConnection(
-            place.hostname or "127.0.0.1", place.port, timeout=REQUEST_SECONDS
-        )
+        # The admin routes answer loopback alone.
+        host = _LOOPBACK if self._process else place.hostname or _LOOPBACK
+        connection = http.client.HTTPConnection(host, place.port, timeout=REQUEST_SECONDS)
         with contextlib.closing(connection):
             body = None if document is None else json.dumps(document)
             headers = {} if body is None else {"Content-Type": "application/json"}

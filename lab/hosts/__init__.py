@@ -1,0 +1,1 @@
+"""Hosts that are network namespaces, whose links are cut and slowed under load."""
