@@ -30,6 +30,7 @@ ADMIT = "admit_capped_prompt_jobs"
 MANY = "retry_prompt_jobs"
 PRUNE = "prune_prompt_jobs"
 TURNS = "prompt_claim_key"
+SUPPLY = "supply_prompt"
 
 _FENCE = "q.lease_token = p.lease_token and p.outcome <> 'completed'"
 _WAIT = "  order by q.job_id\n  for update;\n"
@@ -240,6 +241,13 @@ MUTANTS: tuple[Mutant, ...] = (
     _mutant("cap: not looked at", CLAIM, "v_cap := v_settings.user_in_flight_cap", "v_cap := null"),
     _mutant("cap: set aside for ever", ADMIT, "p_cap is null then p_limit", "p_cap is null then 0"),
     _mutant("cap: never let in again", ADMIT, "else greatest(p_cap - ", "else least(0, "),
+    _mutant("supply: over a prompt", SUPPLY, "completed' and not p_successor", "x' and false"),
+    _mutant("supply: any user", SUPPLY, _OWNER, "true"),
+    _mutant(
+        "supply: failed ones only", SUPPLY, "v_job.status = 'cancelled'", "v_job.status <> 'failed'"
+    ),
+    _mutant("supply: stays in the queue", SUPPLY, "q where q.job_id = p_job_id;", "q where false;"),
+    _mutant("supply: counted as failed", SUPPLY, "v_job.status = 'failed'", "false"),
     _mutant("singleton: anybody's", TAKE, "s.lease_until < clock_timestamp()", "true"),
     _mutant("singleton: for ever", TAKE, "s.lease_until < clock_timestamp()", "false"),
     _mutant("singleton: not asked twice", TAKE, " or s.token = excluded.token", ""),

@@ -73,6 +73,7 @@ ROUTES = {
     "/api/prompt/queue/resume": {"post"},
     "/api/prompt/queue/retry": {"post"},
     "/api/prompt/queue/{promptJobId}": {"get", "delete"},
+    "/api/prompt/queue/{promptJobId}/prompt": {"put"},
     "/api/prompt/queue/{promptJobId}/retry": {"post"},
     "/api/prompt/queue/{promptJobId}/timeline": {"get"},
     "/api/rows": {"get", "post"},

@@ -12,6 +12,7 @@ from tests.conftest import until
 
 FINAL = ("completed", "failed", "cancelled")
 PROMPT = "Paint the wall blue."
+BY_HAND = "Make the coat red."
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,6 +141,13 @@ class Acts:
     async def retry(self, job: UUID, user: UUID | None = None) -> str:
         answer: str = await self.connection.fetchval(
             "select r.outcome from public.retry_prompt_job($1, $2) r", job, user
+        )
+        return answer
+
+    async def supply(self, job: UUID, prompt: str = BY_HAND, user: UUID | None = None) -> str:
+        """A prompt by hand."""
+        answer: str = await self.connection.fetchval(
+            "select s.outcome from public.supply_prompt($1, $2, $3) s", job, prompt, user
         )
         return answer
 

@@ -4,7 +4,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from uuid import UUID, uuid4
 
-from tests.proofs.acts import Acts
+from tests.proofs.acts import BY_HAND, PROMPT, Acts
 
 _ENDED = """
 insert into public.prompt_generation_jobs
@@ -196,7 +196,30 @@ async def every_ending_is_counted(queue: Acts, other: Acts) -> None:
     assert await queue.miscounted() == []
 
 
+async def a_prompt_by_hand_ends_what_is_open(queue: Acts, other: Acts) -> None:
+    """From a waiting, a running and a failed job, of that user alone, and never over a prompt."""
+    waiting, running, failed = [await queue.enqueue() for _ in range(3)]
+    tokens = await queue.claim(3)
+    assert (await queue.settle(failed, tokens[failed], "failed"))[0]
+    assert (await queue.settle(waiting, tokens[waiting], "released"))[0]
+    assert await queue.supply(running, user=uuid4()) == "not_found"
+    for job in (waiting, running, failed):
+        assert await queue.supply(job) == "supplied"
+        assert await queue.supply(job) == "already_supplied"
+        assert (await queue.facts(job)).status == "completed"
+        assert (await queue.facts(job)).prompt == BY_HAND
+    assert await queue.claim(3) == {}
+    assert await queue.settle(running, tokens[running], "completed") == (False, "completed")
+    assert await queue.miscounted() == []
+    first = await queue.enqueue()
+    token = (await queue.claim())[first]
+    settle = queue.settle(first, token, "completed")
+    assert await queue.overtakes(settle, other, other.supply(first)) == "already_completed"
+    assert (await queue.facts(first)).prompt == PROMPT
+
+
 CARE = (
+    a_prompt_by_hand_ends_what_is_open,
     every_ending_is_counted,
     one_is_alone,
     a_cap_is_exact,

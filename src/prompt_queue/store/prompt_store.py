@@ -71,6 +71,17 @@ class Settled:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Supplied:
+    """What became of a prompt by hand, and the job that has it.
+
+    `outcome` is supplied, successor, already_supplied, already_completed, cancelled or not_found.
+    """
+
+    outcome: str
+    job_id: UUID | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Filter:
     """Which jobs to list; None means any."""
 
@@ -214,6 +225,14 @@ class PromptStore:
         row = await self.database.row("retry", job_id, user_id, actor)
         return str(row["outcome"]) if row else "not_found"
 
+    async def supply(
+        self, job_id: UUID, prompt: str, user_id: UUID | None, actor: str, *, successor: bool
+    ) -> Supplied:
+        """Give a job a prompt written by hand, see supply_prompt()."""
+        row = await self.database.row("supply_prompt", job_id, prompt, user_id, actor, successor)
+        assert row is not None  # noqa: S101 - the function always returns a row
+        return Supplied(**dict(row))
+
     async def stats(self) -> QueueStats:
         """The numbers of get_prompt_queue_stats()."""
         row = await self.database.row("stats")
@@ -233,4 +252,5 @@ __all__ = [
     "QueueStats",
     "Settled",
     "Source",
+    "Supplied",
 ]

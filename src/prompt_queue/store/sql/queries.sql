@@ -99,6 +99,9 @@ where e.job_id = $1 and e.kind = 'cancelled';
 -- name: retry
 select r.outcome, r.status from public.retry_prompt_job($1, $2, $3) r;
 
+-- name: supply_prompt
+select s.outcome, s.job_id from public.supply_prompt($1, $2, $3, $4, $5) s;
+
 -- name: retry_many
 select public.retry_prompt_jobs($1, $2, $3, $4, $5, $6) as retried;
 
