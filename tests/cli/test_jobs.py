@@ -184,6 +184,25 @@ async def test_concurrent_cancels_have_one_winner(shell: Shell, jobs: Jobs) -> N
     assert outcomes == ["already_cancelled", "cancelled"]
 
 
+async def test_a_prompt_by_hand_mends_a_failed_job(shell: Shell, jobs: Jobs) -> None:
+    """It may be repeated; over a prompt that came first it needs a successor."""
+    failed = await jobs.settled(FAILED)
+    for sentence in ("is completed with your prompt", "has that prompt already"):
+        ran = await shell.run("supply", failed, "Make the coat\nred.")
+        assert (ran.code, ran.out) == (0, f"{failed}  {sentence}\n")
+    job = await jobs.store.find_job(failed)
+    assert job is not None
+    assert (job.generated_prompt, job.source) == ("Make the coat red.", "manual")
+    completed = await jobs.settled(DONE)
+    refused = await shell.run("supply", completed, "Make the coat red.")
+    assert (refused.code, "--successor" in refused.out) == (1, True)
+    made = (await shell.run("supply", completed, "Make it red.", "--successor", "--json")).json
+    (result,) = made["results"]
+    assert (result["outcome"], result["promptJobId"] != str(completed)) == ("successor", True)
+    assert (await shell.run("supply", uuid4(), "Make it red.")).code == 4
+    assert (await shell.run("supply", failed, " ")).code == 2
+
+
 async def _status(jobs: Jobs, job_id: UUID) -> Status | None:
     job = await jobs.store.find_job(job_id)
     return job.status if job else None

@@ -1,4 +1,4 @@
-"""`jobs`, `retry` and `cancel`: many jobs at once, in the database."""
+"""`jobs`, `retry`, `cancel` and `supply`: jobs by their ids, in the database."""
 
 import getpass
 import os
@@ -29,9 +29,15 @@ _SENTENCES = {
     "cancelled": "is cancelled{spent}",
     "already_cancelled": "was cancelled before",
     "already_final": "is {status} and stays so",
+    "supplied": "is completed with your prompt",
+    "already_supplied": "has that prompt already",
+    "successor": "carries your prompt, in the place of the job that has one already",
+    "already_completed": "has a prompt that came first; --successor makes a new job with yours",
     "not_found": "does not exist",
 }
-_DONE = frozenset({"retried", "cancelled", "already_cancelled"})
+_DONE = frozenset(
+    {"retried", "cancelled", "already_cancelled", "supplied", "already_supplied", "successor"}
+)
 
 
 def register(app: typer.Typer) -> None:
@@ -39,6 +45,7 @@ def register(app: typer.Typer) -> None:
     app.command()(jobs)
     app.command()(retry)
     app.command()(cancel)
+    app.command()(supply)
 
 
 def jobs(
@@ -151,6 +158,36 @@ def cancel(ids: JobIds, as_json: AsJson = False, data_dir: DataDir = None) -> No
         return results
 
     _finish(run_with_database(data_dir, work), as_json)
+
+
+def supply(
+    job_id: Annotated[UUID, typer.Argument(metavar="ID", help="The job.")],
+    prompt: Annotated[str, typer.Argument(help="What is to be changed in the picture.")],
+    successor: Annotated[
+        bool, typer.Option("--successor", help="A new job where there is a prompt already.")
+    ] = False,
+    as_json: AsJson = False,
+    data_dir: DataDir = None,
+) -> None:
+    """Complete a job that waits, runs or has failed with a prompt of your own."""
+    words = " ".join(prompt.split())
+    if not words:
+        raise typer.BadParameter("the prompt is empty; write what is to be changed")
+
+    async def work(database: "Database", _settings: "Settings") -> JsonObject:
+        from prompt_queue.store.prompt_store import PromptStore
+
+        store = PromptStore(database)
+        actor = f"cli:{operator()}"
+        done = await store.supply(job_id, words, None, actor, successor=successor)
+        job = await store.find_job(done.job_id or job_id)
+        return {
+            "promptJobId": done.job_id or job_id,
+            "outcome": "already_final" if done.outcome == "cancelled" else done.outcome,
+            "status": job.status if job else None,
+        }
+
+    _finish([run_with_database(data_dir, work)], as_json)
 
 
 def exit_code_for(outcomes: Sequence[str]) -> ExitCode:
