@@ -216,7 +216,7 @@ MUTANTS: tuple[Mutant, ...] = (
     _mutant(
         "lanes: waiting does not count",
         CLAIM,
-        "q.enqueued_at - v_step * q.priority as due\n"
+        "q.enqueued_at - v_look.step * q.priority as due\n"
         "      from public.prompt_job_queue q\n      where q.state = 'ready' and q.priority = lane",
         "q.enqueued_at - interval '1 year' * q.priority as due\n"
         "      from public.prompt_job_queue q\n      where q.state = 'ready' and q.priority = lane",
@@ -224,8 +224,8 @@ MUTANTS: tuple[Mutant, ...] = (
     _mutant(
         "lanes: waiting is all that counts",
         CLAIM,
-        "v_step := make_interval(secs => coalesce(v_settings.ageing_seconds, 600))",
-        "v_step := interval '0'",
+        "make_interval(secs => coalesce(s.ageing_seconds, 600)) as step",
+        "interval '0' as step",
     ),
     _mutant(
         "lanes: one of each whether due or not",
@@ -238,7 +238,7 @@ MUTANTS: tuple[Mutant, ...] = (
         "cap: counted without the lock", CLAIM, "perform pg_advisory_xact_lock(", "perform abs("
     ),
     _mutant("cap: what is held does not count", HOLD, "n.of_user + coal", "n.of_user + 0 * coal"),
-    _mutant("cap: not looked at", CLAIM, "v_cap := v_settings.user_in_flight_cap", "v_cap := null"),
+    _mutant("cap: not looked at", CLAIM, "s.user_in_flight_cap as cap", "null::int as cap"),
     _mutant("cap: set aside for ever", ADMIT, "p_cap is null then p_limit", "p_cap is null then 0"),
     _mutant("cap: never let in again", ADMIT, "else greatest(p_cap - ", "else least(0, "),
     _mutant("supply: over a prompt", SUPPLY, "completed' and not p_successor", "x' and false"),

@@ -130,10 +130,13 @@ async def retries_are_bounded(queue: Acts, _: Acts) -> None:
 
 
 async def a_delayed_retry_waits(queue: Acts, _: Acts) -> None:
-    """A retry is not claimable before its time, and is then."""
+    """A retry is not claimable before its time, not even when another's has come; then it is."""
     job, token = await _claimed(queue)
     assert (await queue.settle(job, token, "retry", delay=60))[0]
     assert await queue.claim() == {}
+    sooner, token = await _claimed(queue)
+    assert (await queue.settle(sooner, token, "retry", delay=1e-6))[0]
+    assert list(await queue.claim(2)) == [sooner]
     await queue.wake()
     assert list(await queue.claim()) == [job]
 

@@ -124,13 +124,10 @@ class PromptStore:
 
     async def place(self, job_id: UUID) -> Place | None:
         """Where the job waits, or None when it does not."""
-        row = await self.database.row("position", job_id)
+        row = await self.database.row("place", job_id)
         if row is None or row["position"] is None:
             return None
-        place = await self.database.row("place", job_id)
-        return Place(
-            ahead=row["position"], next_attempt_at=place["next_attempt_at"] if place else None
-        )
+        return Place(ahead=row["position"], next_attempt_at=row["next_attempt_at"])
 
     async def list_jobs(
         self, which: Filter, limit: int, after: tuple[datetime, UUID] | None = None

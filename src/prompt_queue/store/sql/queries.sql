@@ -49,7 +49,9 @@ select j.id, j.status, j.updated_at from public.prompt_generation_jobs j where j
 select public.prompt_job_position($1) as position;
 
 -- name: place
-select q.state, q.next_attempt_at from public.prompt_job_queue q where q.job_id = $1;
+select public.prompt_job_position(q.job_id) as position, q.next_attempt_at
+from public.prompt_job_queue q
+where q.job_id = $1;
 
 -- name: list_jobs
 select j.* from public.prompt_generation_jobs j

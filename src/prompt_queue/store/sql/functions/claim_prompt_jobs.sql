@@ -37,9 +37,7 @@ declare
   v_seed text := gen_random_uuid()::text || gen_random_uuid()::text;
   v_limit int := greatest(least(p_limit, 1000), 0);
   v_left int := v_limit;
-  v_settings public.prompt_queue_settings;
-  v_cap int;
-  v_step interval;
+  v_look record;
   v_lane record;
   v_empty smallint[] := '{}';
   v_admitted uuid[];
@@ -47,31 +45,44 @@ declare
 begin
   if p_worker is null then
     perform public.free_expired_prompt_leases();
+  else
+    -- A claim that a crash forgets harms nobody: no call leaves before its intent is on disk, and
+    -- with it this claim, or the intent finds no lease.
+    perform set_config('synchronous_commit', 'off', true);
   end if;
-  perform public.wake_due_prompt_jobs();
-  if exists (select from public.prompt_queue_pauses p where p.model = '') or (
-    p_models <> '{}' and not exists (
-      select from unnest(p_models) as m (model)
-      where not exists (select from public.prompt_queue_pauses p where p.model = m.model)
-    )
-  ) then
+  -- One look at everything that is mostly not there.
+  select s.user_in_flight_cap as cap,
+    make_interval(secs => coalesce(s.ageing_seconds, 600)) as step,
+    exists (
+      select from public.prompt_job_queue q
+      where q.state = 'delayed' and q.next_attempt_at <= v_now
+    ) as any_due,
+    exists (select from public.prompt_job_queue q where q.state = 'capped') as any_capped,
+    exists (select from public.prompt_queue_pauses p where p.model = '') or (
+      p_models <> '{}' and not exists (
+        select from unnest(p_models) as m (model)
+        where not exists (select from public.prompt_queue_pauses p where p.model = m.model)
+      )
+    ) as paused
+  into v_look
+  from (values (true)) as one (row)
+  left join public.prompt_queue_settings s on s.only_row = one.row;
+  if v_look.any_due then
+    perform public.wake_due_prompt_jobs();
+  end if;
+  if v_look.paused then
     return;
   end if;
-  select * into v_settings from public.prompt_queue_settings s where s.only_row;
-  v_cap := v_settings.user_in_flight_cap;
-  v_step := make_interval(secs => coalesce(v_settings.ageing_seconds, 600));
-  if v_cap is not null or exists (
-    select from public.prompt_job_queue q where q.state = 'capped'
-  ) then
+  if v_look.cap is not null or v_look.any_capped then
     perform pg_advisory_xact_lock(hashtextextended('prompt_queue.cap', 0));
-    perform public.admit_capped_prompt_jobs(v_cap);
+    perform public.admit_capped_prompt_jobs(v_look.cap);
   end if;
   for v_round in 1..50 loop
     exit when v_left <= 0;
     select h.priority, lead(h.due) over (order by h.due) as next_due into v_lane
     from generate_series(1, 10) as lane (priority)
     cross join lateral (
-      select q.priority, q.enqueued_at - v_step * q.priority as due
+      select q.priority, q.enqueued_at - v_look.step * q.priority as due
       from public.prompt_job_queue q
       where q.state = 'ready' and q.priority = lane.priority::smallint
       order by q.claim_key, q.enqueued_at
@@ -81,9 +92,9 @@ begin
     order by h.due
     limit 1;
     exit when not found;
-    if v_cap is not null then
+    if v_look.cap is not null then
       v_admitted := public.hold_back_capped_prompt_jobs(
-        v_cap, v_lane.priority, v_left, v_step, v_lane.next_due, v_limit / 8
+        v_look.cap, v_lane.priority, v_left, v_look.step, v_lane.next_due, v_limit / 8
       );
       if v_admitted is null then
         v_empty := v_empty || v_lane.priority;
@@ -92,10 +103,10 @@ begin
     end if;
     return query
     with waiting as materialized (
-      select q.ctid as place_on_disk, q.enqueued_at - v_step * q.priority as due
+      select q.ctid as place_on_disk, q.enqueued_at - v_look.step * q.priority as due
       from public.prompt_job_queue q
       where q.state = 'ready' and q.priority = v_lane.priority
-        and (v_cap is null or q.job_id = any (v_admitted))
+        and (v_look.cap is null or q.job_id = any (v_admitted))
       order by q.claim_key, q.enqueued_at
       limit coalesce(cardinality(v_admitted), v_left)
       for update skip locked
@@ -136,6 +147,7 @@ begin
     order by s.place;
     get diagnostics v_taken = row_count;
     v_left := v_left - v_taken;
+    exit when v_lane.next_due is null and v_look.cap is null;
     if v_taken = 0 then
       v_empty := v_empty || v_lane.priority;
     end if;

@@ -11,11 +11,13 @@ declare
     select from public.prompt_job_queue q where q.state = 'ready'
   );
 begin
-  insert into public.prompt_queue_tally (at, status, jobs)
-  select '-infinity', i.status, count(*)
-  from inserted i
-  where i.status in ('completed', 'failed', 'cancelled')
-  group by i.status;
+  if exists (select from inserted i where i.status in ('completed', 'failed', 'cancelled')) then
+    insert into public.prompt_queue_tally (at, status, jobs)
+    select '-infinity', i.status, count(*)
+    from inserted i
+    where i.status in ('completed', 'failed', 'cancelled')
+    group by i.status;
+  end if;
   insert into public.prompt_job_queue (job_id, user_id, priority, claim_key, enqueued_at)
   with turns as materialized (
     select d.user_id, d.priority, public.prompt_claim_key(d.user_id, d.priority) as first_key
