@@ -42,13 +42,15 @@ check: $(DEV) ## format, lint, types, import floors, SQL, generated files; chang
 	$(BIN)/squawk --config .squawk.toml $(MIGRATIONS)/*.sql
 	$(BIN)/python -m prompt_queue.store.bundle check $(MIGRATIONS)
 	$(BIN)/python tools/configuration_docs.py --check
+	$(BIN)/python tools/failure_docs.py --check
 
 format: $(DEV) ## format the code and mend what can be mended by itself
 	$(BIN)/ruff check --fix-only .
 	$(BIN)/ruff format .
 
-docs: $(DEV) ## write the generated pages again: docs/configuration.md, .env.example
+docs: $(DEV) ## write the generated pages again: docs/configuration.md, docs/failures.md, .env.example
 	$(BIN)/python tools/configuration_docs.py
+	$(BIN)/python tools/failure_docs.py
 
 sql-bundle: $(DEV) ## carry changed files of store/sql/functions into a new migration
 	$(BIN)/python -m prompt_queue.store.bundle write $(MIGRATIONS) "$$(date -u +%Y%m%d%H%M%S)_functions.sql"

@@ -10,12 +10,14 @@ from prompt_queue.generation.classify import classify, retry_after
 from prompt_queue.jobs.errors import (
     BadInput,
     Misconfigured,
+    ModelUnusable,
     OutOfCredit,
     PromptFailure,
     RateLimited,
     Refused,
     Transient,
 )
+from prompt_queue.jobs.policies import may_ask_next_model
 
 TEAM = "6f1c2b7e-1111-2222-3333-444455556666"
 LIMITED = (
@@ -82,18 +84,18 @@ CASES: list[tuple[int, bytes, type[PromptFailure]]] = [
     (413, b"<html>too large</html>", BadInput),
     (400, flat("x", "This model's maximum prompt length is 131072"), BadInput),
     (400, nested("prompt is too long", "context_length_exceeded"), BadInput),
-    (400, flat("invalid-argument", "Model not found: grok-2-vision-1212"), Misconfigured),
+    (400, flat("invalid-argument", "Model not found: grok-2-vision-1212"), ModelUnusable),
     (404, flat("not-found", f"The model grok-9 does not exist or your team {TEAM} does not have "
-               "access to it."), Misconfigured),
+               "access to it."), ModelUnusable),
     (404, flat("Some requested entity was not found", "No handler found on route"), Misconfigured),
-    (500, flat("internal", "The model grok-2-image-1212 is fully deprecated"), Misconfigured),
-    (400, flat("x", "Model expects a single text element per message."), Misconfigured),
-    (400, flat("x", "Model grok-code does not support image input"), Misconfigured),
-    (400, flat("x", "Each message must have at least one content element."), Misconfigured),
-    (400, flat("x", "Argument not supported on this model: reasoningEffort"), Misconfigured),
+    (500, flat("internal", "The model grok-2-image-1212 is fully deprecated"), ModelUnusable),
+    (400, flat("x", "Model expects a single text element per message."), ModelUnusable),
+    (400, flat("x", "Model grok-code does not support image input"), ModelUnusable),
+    (400, flat("x", "Each message must have at least one content element."), ModelUnusable),
+    (400, flat("x", "Argument not supported on this model: reasoningEffort"), ModelUnusable),
     (405, b"", Misconfigured),
     (415, flat("x", "Expected request with Content-Type: application/json"), Misconfigured),
-    (422, flat("x", "Failed to deserialize the JSON body: messages[0].role"), Misconfigured),
+    (422, flat("x", "Failed to deserialize the JSON body: messages[0].role"), ModelUnusable),
     (302, b"", Misconfigured),
     (202, b"", Misconfigured),
     (408, b"", Transient),
@@ -147,8 +149,8 @@ def test_another_model_is_offered_only_where_it_may_help(
 ) -> None:
     """A wrong key is wrong for every model."""
     failure = classify(status, {}, body)
-    assert isinstance(failure, Misconfigured)
-    assert failure.next_model is next_model
+    assert type(failure) is (ModelUnusable if next_model else Misconfigured)
+    assert may_ask_next_model(failure, retries_left=True) is next_model
 
 
 def test_a_picture_that_cannot_be_fetched_is_told_from_one_that_cannot_be_read() -> None:

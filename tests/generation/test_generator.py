@@ -162,7 +162,7 @@ async def test_a_missing_model_leads_to_the_next_one(tmp_path: Path) -> None:
         await maker.generate(claim(), book)
         assert grok.models == ["grok-4.7", "grok-4.6"]
     assert book.lines == [
-        "intend grok-4.7", "record misconfigured", "intend grok-4.6", "record ok"
+        "intend grok-4.7", "record model_unusable", "intend grok-4.6", "record ok"
     ]  # fmt: skip
 
 

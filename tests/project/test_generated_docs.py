@@ -42,3 +42,17 @@ def test_a_setting_without_a_group_is_an_error(monkeypatch: pytest.MonkeyPatch) 
     monkeypatch.setitem(tool.GROUPS, "Log", ("log_level",))
     with pytest.raises(tool.DocumentationError, match="log_format"):
         tool.configuration_page()
+
+
+def test_the_page_of_failures_is_up_to_date_and_an_edited_one_is_found(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """docs/failures.md says what the table of policies says."""
+    tool = load_tool("failure_docs")
+    assert tool.main(["--check"]) == 0
+    monkeypatch.setattr(tool, "ROOT", tmp_path)
+    (tmp_path / "docs").mkdir()
+    assert tool.main(["--check"]) == 1
+    assert "run make docs" in capsys.readouterr().err
+    assert tool.main([]) == 0
+    assert tool.main(["--check"]) == 0

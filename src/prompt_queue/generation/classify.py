@@ -14,6 +14,7 @@ from typing import Any
 from prompt_queue.jobs.errors import (
     BadInput,
     Misconfigured,
+    ModelUnusable,
     OutOfCredit,
     PromptFailure,
     RateLimited,
@@ -59,12 +60,6 @@ def _rule(statuses: str, wording: str, failure: Callable[[], PromptFailure]) -> 
     return _Rule(numbers, re.compile(wording), failure)
 
 
-def _other_model() -> Misconfigured:
-    return Misconfigured(
-        "This Grok model cannot be used; the operator has to look at it.", next_model=True
-    )
-
-
 def _wrong_key() -> Misconfigured:
     return Misconfigured("Grok did not accept the API key; the operator has to look at it.")
 
@@ -98,10 +93,10 @@ _RULES = (
           _not_readable),
     _rule("400 403 404 410 422", r"model\b.{0,200}(?:not available|not supported)"
           r"|single text element per message|(?:not|n't) support (?:image|vision)"
-          r"|images? (?:input )?(?:is|are) not supported", _other_model),
+          r"|images? (?:input )?(?:is|are) not supported", ModelUnusable),
     _rule("200 400 403 404 410 422 500 501",
           r"model\b.{0,200}(?:not found|not exist|deprecated|retired|no longer)"
-          r"|(?:unknown|unsupported|invalid|deprecated) model", _other_model),
+          r"|(?:unknown|unsupported|invalid|deprecated) model", ModelUnusable),
     _rule("200 400 401 403", r"api[ _-]key|unauthenticated|authorization header", _wrong_key),
     _rule("200 400 422", r"maximum prompt length|too long for this model|prompt is too long"
           r"|context_length_exceeded|context length", _too_much),
@@ -115,8 +110,8 @@ _RULES = (
     _rule("429", r"", RateLimited),
     _rule("402", r"", OutOfCredit),
     # A parameter that this model rejects may suit the next one.
-    _rule("400 422", r"", _other_model),
-    _rule("404", r"model", _other_model),
+    _rule("400 422", r"", ModelUnusable),
+    _rule("404", r"model", ModelUnusable),
     _rule("200 408 409 425", r"", Transient),
 )  # fmt: skip
 

@@ -11,16 +11,10 @@ from prompt_queue.generation.grok import GrokClient
 from prompt_queue.generation.messages import Message, build_messages
 from prompt_queue.generation.pictures import PictureSource
 from prompt_queue.generation.validation import validate_prompt
-from prompt_queue.jobs.errors import (
-    LeaseLost,
-    Misconfigured,
-    ModelPaused,
-    OurBug,
-    PromptFailure,
-    Transient,
-)
+from prompt_queue.jobs.errors import LeaseLost, ModelPaused, OurBug, PromptFailure
 from prompt_queue.jobs.job import Claim, is_stand_in
 from prompt_queue.jobs.outcome import CallEnd, GeneratedPrompt
+from prompt_queue.jobs.policies import may_ask_next_model
 
 logger = logging.getLogger(__name__)
 
@@ -108,14 +102,12 @@ class Generator:
             call_id = await ledger.intend(claim, model)
         except ModelPaused as paused:
             raise _NoPrompt(paused, may_ask_next=True) from paused
-        is_last_attempt = claim.retry_count >= claim.max_retries
+        retries_left = claim.retry_count < claim.max_retries
         try:
             answer = await self._client.complete(model, messages, _conversation(claim))
         except CallFailed as failed:
             await _record(ledger, _end_of_failure(call_id, failed))
-            passing = isinstance(failed.failure, Transient) and failed.answered
-            wrong_model = isinstance(failed.failure, Misconfigured) and failed.failure.next_model
-            may_ask_next = wrong_model or (passing and is_last_attempt)
+            may_ask_next = may_ask_next_model(failed.failure, retries_left=retries_left)
             raise _NoPrompt(failed.failure, may_ask_next=may_ask_next) from failed
         except BaseException:
             await _record(ledger, CallEnd(call_id, answered=False, error_code="interrupted"))
@@ -124,8 +116,8 @@ class Generator:
             prompt = validate_prompt(answer.text)
         except PromptFailure as failure:
             await _record(ledger, _end_of_answer(call_id, answer, failure.code))
-            passing = isinstance(failure, Transient)
-            raise _NoPrompt(failure, may_ask_next=passing and is_last_attempt) from failure
+            may_ask_next = may_ask_next_model(failure, retries_left=retries_left)
+            raise _NoPrompt(failure, may_ask_next=may_ask_next) from failure
         await _record(ledger, _end_of_answer(call_id, answer, None))
         _warn_of_redirect(model, answer.model)
         return GeneratedPrompt(text=prompt, model=answer.model)

@@ -6,15 +6,17 @@
     |-- OutOfCredit        the account has no money left; parks, no blind retries
     |-- Transient          will probably work later
     |   `-- Unanswered     the request left, no answer was seen: it may have been charged
-    |-- Misconfigured      key, model or parameter is wrong; not the job's fault
+    |-- Misconfigured      the key or the address is wrong; not the job's fault
+    |   `-- ModelUnusable  this model or a parameter of it is wrong; another may do
     |-- BadInput           this request can never work; the sentence says what to change
     |-- Refused            declined for safety; final, never worked around
     |-- OutcomeUnknown     too many sends without an answer
     |-- WorkerDied         three workers died while they held the job
     `-- OurBug             an exception that we did not foresee
 
-`code` is the class in machine words, `str(failure)` the sentence that the user reads. Neither may
-hold a secret: what a provider said goes in only after `redact`.
+What each leads to is in `jobs/policies.py`. `code` is the class in machine words, `str(failure)`
+the sentence that the user reads. Neither may hold a secret: what a provider said goes in only after
+`redact`.
 """
 
 import re
@@ -31,7 +33,10 @@ class PromptFailure(Exception):
 
 
 class RateLimited(PromptFailure):
-    """Asked to slow down. `retry_after` is in seconds, None where the provider named none."""
+    """The provider asks us to slow down.
+
+    `retry_after` is in seconds, None where the provider named none.
+    """
 
     code = "rate_limited"
     sentence = "Grok is busy; your request keeps its place and goes on by itself."
@@ -70,14 +75,17 @@ class Unanswered(Transient):
 
 
 class Misconfigured(PromptFailure):
-    """The key, the model or a parameter is wrong. `next_model` says whether another may work."""
+    """The key or the address of the provider is wrong."""
 
     code = "misconfigured"
     sentence = "The service is not set up correctly for Grok; the operator has to look at it."
 
-    def __init__(self, sentence: str | None = None, *, next_model: bool = False) -> None:
-        super().__init__(sentence)
-        self.next_model = next_model
+
+class ModelUnusable(Misconfigured):
+    """The provider does not know the model, or the model does not take the request."""
+
+    code = "model_unusable"
+    sentence = "This Grok model cannot be used; the operator has to look at it."
 
 
 class BadInput(PromptFailure):
@@ -88,7 +96,7 @@ class BadInput(PromptFailure):
 
 
 class Refused(PromptFailure):
-    """Declined for safety. Never worked around, not by another model and not by a template."""
+    """Declined for safety: never worked around, not by another model and not by a template."""
 
     code = "refused"
     sentence = "Grok declined this request because of its usage guidelines."

@@ -5,8 +5,9 @@ from decimal import Decimal
 from uuid import UUID
 
 from prompt_queue.jobs.backoff import RetryPolicy
-from prompt_queue.jobs.errors import OurBug, OutOfCredit, PromptFailure, RateLimited, Transient
+from prompt_queue.jobs.errors import PromptFailure
 from prompt_queue.jobs.job import Claim, Source
+from prompt_queue.jobs.policies import Act, policy_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,16 +91,17 @@ def decide(
     claim: Claim, result: GeneratedPrompt | PromptFailure, policy: RetryPolicy, draw: float
 ) -> Outcome:
     """The outcome of one attempt; `draw` is uniform in [0, 1) and feeds the jitter."""
-    match result:
-        case GeneratedPrompt():
-            return Done(result)
-        case RateLimited(retry_after=retry_after):
-            pause = policy.delay(claim.retry_count, draw)
-            wait = pause if retry_after is None else retry_after + pause * 0.1
-            return Postponed(wait, str(result), result.code)
-        case OutOfCredit():
-            return Postponed(PARK_SECONDS * (1 + 0.1 * draw), str(result), result.code)
-        case Transient() | OurBug() if claim.retry_count < claim.max_retries:
-            return Retry(policy.delay(claim.retry_count, draw), str(result), result.code)
+    if isinstance(result, GeneratedPrompt):
+        return Done(result)
+    sentence, code = str(result), result.code
+    pause = policy.delay(claim.retry_count, draw)
+    match policy_of(result).act:
+        case Act.WAIT:
+            asked = getattr(result, "retry_after", None)
+            return Postponed(pause if asked is None else asked + pause * 0.1, sentence, code)
+        case Act.PARK:
+            return Postponed(PARK_SECONDS * (1 + 0.1 * draw), sentence, code)
+        case Act.RETRY if claim.retry_count < claim.max_retries:
+            return Retry(pause, sentence, code)
         case _:
-            return Failed(str(result), result.code)
+            return Failed(sentence, code)

@@ -1,0 +1,78 @@
+"""What each class of failure leads to: one table, from which docs/failures.md is made too."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Final
+
+from prompt_queue.jobs.errors import (
+    BadInput,
+    Misconfigured,
+    ModelPaused,
+    ModelUnusable,
+    OurBug,
+    OutcomeUnknown,
+    OutOfCredit,
+    PromptFailure,
+    RateLimited,
+    Refused,
+    Transient,
+    Unanswered,
+    WorkerDied,
+)
+
+
+class Act(StrEnum):
+    """What becomes of the job."""
+
+    WAIT = "waits and goes on by itself; no retry is used up"
+    PARK = "waits for the operator, and looks again every five minutes; no retry is used up"
+    RETRY = "is tried again after a growing pause, until its retries are used up"
+    FAIL = "fails now"
+
+
+class NextModel(StrEnum):
+    """When the next model of the chain is asked within the same attempt."""
+
+    NEVER = "never"
+    AT_ONCE = "at once"
+    AT_LAST = "when no retry is left"
+
+
+@dataclass(frozen=True, slots=True)
+class Policy:
+    """The reaction to a failure."""
+
+    act: Act
+    next_model: NextModel = NextModel.NEVER
+
+
+POLICIES: Final[Mapping[type[PromptFailure], Policy]] = {
+    RateLimited: Policy(Act.WAIT),
+    ModelPaused: Policy(Act.WAIT, NextModel.AT_ONCE),
+    OutOfCredit: Policy(Act.PARK),
+    Transient: Policy(Act.RETRY, NextModel.AT_LAST),
+    # Another model would be a second charge for what may be paid for already.
+    Unanswered: Policy(Act.RETRY),
+    Misconfigured: Policy(Act.FAIL),
+    ModelUnusable: Policy(Act.FAIL, NextModel.AT_ONCE),
+    BadInput: Policy(Act.FAIL),
+    Refused: Policy(Act.FAIL),
+    OutcomeUnknown: Policy(Act.FAIL),
+    WorkerDied: Policy(Act.FAIL),
+    OurBug: Policy(Act.RETRY),
+}
+
+
+def policy_of(failure: PromptFailure) -> Policy:
+    """The policy of the failure's class, or of the nearest class above it."""
+    for kind in type(failure).__mro__:
+        if kind in POLICIES:
+            return POLICIES[kind]
+    return Policy(Act.FAIL)
+
+
+def may_ask_next_model(failure: PromptFailure, *, retries_left: bool) -> bool:
+    """Whether the next model may be asked in this attempt."""
+    when = policy_of(failure).next_model
+    return when is NextModel.AT_ONCE or (when is NextModel.AT_LAST and not retries_left)

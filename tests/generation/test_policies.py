@@ -1,0 +1,121 @@
+"""Each class of failure has one policy, and it decides what becomes of the job."""
+
+from collections.abc import Iterator
+from uuid import uuid4
+
+import pytest
+
+from prompt_queue.jobs.backoff import RetryPolicy
+from prompt_queue.jobs.errors import (
+    BadInput,
+    Misconfigured,
+    ModelPaused,
+    ModelUnusable,
+    OurBug,
+    OutcomeUnknown,
+    OutOfCredit,
+    PromptFailure,
+    RateLimited,
+    Refused,
+    Transient,
+    Unanswered,
+    WorkerDied,
+)
+from prompt_queue.jobs.job import Claim
+from prompt_queue.jobs.outcome import PARK_SECONDS, Failed, Outcome, Postponed, Retry, decide
+from prompt_queue.jobs.policies import POLICIES, may_ask_next_model, policy_of
+
+PAUSES = RetryPolicy(base_delay=1.0, jitter="none")
+
+
+def claim(retry_count: int = 0) -> Claim:
+    return Claim(
+        job_id=uuid4(),
+        user_id=uuid4(),
+        ref_urls=(),
+        target_url="https://example.com/a.jpg",
+        priority=5,
+        retry_count=retry_count,
+        max_retries=2,
+        lease_token=uuid4(),
+    )
+
+
+def leaves(kind: type[PromptFailure] = PromptFailure) -> Iterator[type[PromptFailure]]:
+    for below in kind.__subclasses__():
+        if below.__module__ == PromptFailure.__module__:
+            yield below
+            yield from leaves(below)
+
+
+def test_every_class_has_a_policy_a_code_and_a_sentence_of_its_own() -> None:
+    """None is forgotten in the table, and none is taken for another."""
+    assert set(POLICIES) == set(leaves())
+    assert len({kind.code for kind in POLICIES}) == len(POLICIES)
+    assert len({kind.sentence for kind in POLICIES}) == len(POLICIES)
+    assert all(kind.sentence.endswith(".") for kind in POLICIES)
+
+
+@pytest.mark.parametrize(
+    ("failure", "first", "last"),
+    [
+        (RateLimited(), Postponed(1.0, "", ""), Postponed(4.0, "", "")),
+        (RateLimited(retry_after=7.0), Postponed(7.1, "", ""), Postponed(7.4, "", "")),
+        (ModelPaused(), Postponed(1.0, "", ""), Postponed(4.0, "", "")),
+        (OutOfCredit(), Postponed(PARK_SECONDS, "", ""), Postponed(PARK_SECONDS, "", "")),
+        (Transient(), Retry(1.0, "", ""), Failed("", "")),
+        (Unanswered(), Retry(1.0, "", ""), Failed("", "")),
+        (OurBug(), Retry(1.0, "", ""), Failed("", "")),
+        (Misconfigured(), Failed("", ""), Failed("", "")),
+        (ModelUnusable(), Failed("", ""), Failed("", "")),
+        (BadInput(), Failed("", ""), Failed("", "")),
+        (Refused(), Failed("", ""), Failed("", "")),
+        (OutcomeUnknown(), Failed("", ""), Failed("", "")),
+        (WorkerDied(), Failed("", ""), Failed("", "")),
+    ],
+    ids=lambda value: value.code if isinstance(value, PromptFailure) else "",
+)
+def test_the_class_decides(failure: PromptFailure, first: Outcome, last: Outcome) -> None:
+    """With all retries left, and with none."""
+    for expected, retry_count in ((first, 0), (last, 2)):
+        outcome = decide(claim(retry_count), failure, PAUSES, 0.0)
+        assert type(outcome) is type(expected)
+        assert (outcome.error, outcome.code) == (str(failure), failure.code)
+        assert getattr(outcome, "delay", 0) == pytest.approx(getattr(expected, "delay", 0))
+
+
+@pytest.mark.parametrize(
+    ("failure", "with_retries", "without"),
+    [
+        (ModelUnusable(), True, True),
+        (ModelPaused(), True, True),
+        (Transient(), False, True),
+        (Unanswered(), False, False),
+        (Misconfigured(), False, False),
+        (Refused(), False, False),
+        (BadInput(), False, False),
+        (RateLimited(), False, False),
+        (OutOfCredit(), False, False),
+        (OurBug(), False, False),
+    ],
+    ids=lambda value: value.code if isinstance(value, PromptFailure) else "",
+)
+def test_the_next_model_is_asked_where_it_may_help(
+    failure: PromptFailure, with_retries: bool, without: bool
+) -> None:
+    """Never after a refusal, and never where the first call may be paid for."""
+    assert may_ask_next_model(failure, retries_left=True) is with_retries
+    assert may_ask_next_model(failure, retries_left=False) is without
+
+
+def test_a_class_without_a_line_takes_the_one_above() -> None:
+    """A subclass of a caller's own is treated like its base."""
+
+    class Slow(Transient):
+        """A caller's own."""
+
+    class Silent(Unanswered):
+        """Another."""
+
+    assert policy_of(Slow()) is POLICIES[Transient]
+    assert policy_of(Silent()) is POLICIES[Unanswered]
