@@ -241,6 +241,7 @@ MUTANTS: tuple[Mutant, ...] = (
     _mutant("cap: not looked at", CLAIM, "s.user_in_flight_cap as cap", "null::int as cap"),
     _mutant("cap: set aside for ever", ADMIT, "p_cap is null then p_limit", "p_cap is null then 0"),
     _mutant("cap: never let in again", ADMIT, "else greatest(p_cap - ", "else least(0, "),
+    _mutant("settle: no time limit", SETTLE, "p.outcome in ('retry', 'postponed')", "false"),
     _mutant("supply: over a prompt", SUPPLY, "completed' and not p_successor", "x' and false"),
     _mutant("supply: any user", SUPPLY, _OWNER, "true"),
     _mutant(

@@ -23,6 +23,7 @@ GROUPS = {
         "models",
         "reasoning_effort",
         "attempt_timeout_seconds",
+        "attempt_timeout_max_seconds",
         "stand_in",
         "wavespeed_api_key",
         "wavespeed_api_base",
@@ -55,6 +56,7 @@ GROUPS = {
     ),
     "Retries": (
         "max_retries",
+        "job_seconds",
         "retry_base_delay_ms",
         "retry_max_delay_ms",
         "retry_multiplier",

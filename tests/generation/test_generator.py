@@ -14,6 +14,7 @@ from aiohttp import web
 from prompt_queue.generation.generator import Generator
 from prompt_queue.generation.grok import GrokClient
 from prompt_queue.generation.pictures import PictureSource
+from prompt_queue.generation.timeouts import CallTimeouts
 from prompt_queue.guards.egress import guarded_session, provider_session
 from prompt_queue.guards.signing import LinkSigner
 from prompt_queue.jobs.errors import (
@@ -98,7 +99,7 @@ async def generating(
         provider_session(grok.base) as session,
         guarded_session() as guarded,
     ):
-        client = GrokClient(session, grok.base, KEY, "low", seconds)
+        client = GrokClient(session, grok.base, KEY, "low", CallTimeouts(seconds, seconds))
         signer = LinkSigner(b"s" * 32)
         pictures = PictureSource(guarded, LocalPictures(folder), signer, OWN)
         yield Generator(client, pictures, models), grok

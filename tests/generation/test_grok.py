@@ -12,6 +12,7 @@ from aiohttp import web
 from prompt_queue.generation.answer import CallFailed, GrokAnswer
 from prompt_queue.generation.grok import GrokClient
 from prompt_queue.generation.messages import build_messages
+from prompt_queue.generation.timeouts import CallTimeouts
 from prompt_queue.guards.egress import provider_session
 from prompt_queue.jobs.errors import (
     BadInput,
@@ -32,7 +33,7 @@ async def client_of(
     base: str, seconds: float = 5.0, effort: str = "low"
 ) -> AsyncIterator[GrokClient]:
     async with provider_session(base) as session:
-        yield GrokClient(session, base, KEY, effort, seconds)
+        yield GrokClient(session, base, KEY, effort, CallTimeouts(seconds, seconds))
 
 
 async def ask(base: str, seconds: float = 5.0, model: str = "grok-4.7") -> GrokAnswer:
@@ -204,7 +205,7 @@ async def test_a_session_for_another_server_is_a_wrong_setup() -> None:
         fake_grok(always(completion)) as grok,
         provider_session("http://127.0.0.1:9/v1") as session,
     ):
-        client = GrokClient(session, grok.base, KEY, "low", 5.0)
+        client = GrokClient(session, grok.base, KEY, "low", CallTimeouts(5.0, 5.0))
         with pytest.raises(CallFailed) as raised:
             await client.complete("grok-4.7", MESSAGES, None)
         assert grok.requests == []
@@ -250,7 +251,9 @@ async def test_a_key_of_any_form_stays_out_of_the_log(caplog: pytest.LogCaptureF
         provider_session(grok.base) as session,
     ):
         with caplog.at_level(logging.DEBUG), pytest.raises(CallFailed):
-            await GrokClient(session, grok.base, key, "low", 5.0).complete("m", MESSAGES, None)
+            await GrokClient(session, grok.base, key, "low", CallTimeouts(5.0, 5.0)).complete(
+                "m", MESSAGES, None
+            )
     assert "Wrong" in caplog.text
     assert key not in caplog.text
 
@@ -260,7 +263,7 @@ async def test_a_key_that_no_header_can_carry_is_refused_at_the_start(key: str) 
     """The message does not repeat the key."""
     async with provider_session("http://127.0.0.1:9") as session:
         with pytest.raises(ValueError, match="XAI_API_KEY") as raised:
-            GrokClient(session, "http://127.0.0.1:9", key, "low", 5.0)
+            GrokClient(session, "http://127.0.0.1:9", key, "low", CallTimeouts(5.0, 5.0))
     assert "Host" not in str(raised.value)
 
 

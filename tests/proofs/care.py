@@ -196,6 +196,20 @@ async def every_ending_is_counted(queue: Acts, other: Acts) -> None:
     assert await queue.miscounted() == []
 
 
+async def a_job_has_a_time_limit(queue: Acts, _: Acts) -> None:
+    """A pause beyond it fails the job, one within it does not."""
+    limit = "update public.prompt_queue_settings set job_seconds = $1"
+    try:
+        await queue.connection.execute(limit, 60.0)
+        for outcome in ("retry", "postponed"):
+            for delay, status in ((1, "queued"), (61, "failed")):
+                job = await queue.enqueue()
+                token = (await queue.claim())[job]
+                assert await queue.settle(job, token, outcome, delay=delay) == (True, status)
+    finally:
+        await queue.connection.execute(limit, None)
+
+
 async def a_prompt_by_hand_ends_what_is_open(queue: Acts, other: Acts) -> None:
     """From a waiting, a running and a failed job, of that user alone, and never over a prompt."""
     waiting, running, failed = [await queue.enqueue() for _ in range(3)]
@@ -219,6 +233,7 @@ async def a_prompt_by_hand_ends_what_is_open(queue: Acts, other: Acts) -> None:
 
 
 CARE = (
+    a_job_has_a_time_limit,
     a_prompt_by_hand_ends_what_is_open,
     every_ending_is_counted,
     one_is_alone,

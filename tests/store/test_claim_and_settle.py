@@ -1,6 +1,7 @@
 """The life of a job in SQL: enqueue, claim, settle, and who may still write."""
 
 import asyncio
+from dataclasses import replace
 from uuid import UUID, uuid4
 
 import pytest
@@ -235,3 +236,30 @@ async def test_the_ledger_refuses_a_call_without_the_current_lease(
         answers = await store.begin_calls([call(claim.lease_token)])
         assert set(answers.values()) == {verdict}
     assert len(await store.calls(job_id)) == 2
+
+
+@pytest.mark.parametrize(
+    "outcome", [Retry(5.0, "Grok is down.", "down"), Postponed(5.0, "Grok is busy.", "busy")]
+)
+async def test_a_job_has_a_time_limit(
+    database: Database, store: PromptStore, demo: UUID, outcome: Retry | Postponed
+) -> None:
+    """A pause within it is kept; one that ends after it fails the job, with its reason."""
+    job_id = await enqueue(database, demo)
+    await store.configure(job_seconds=60)
+    (claim,) = await store.claim(1, "w1", 30)
+    (settled,) = await store.settle([outcome_as_json(claim, replace(outcome, delay=0.0))])
+    assert settled.status is Status.QUEUED
+    await store.configure(job_seconds=4)
+    (claim,) = await store.claim(1, "w1", 30)
+    for applied in (True, False):
+        (settled,) = await store.settle([outcome_as_json(claim, outcome)])
+        assert (settled.applied, settled.status) == (applied, Status.FAILED)
+    job = await store.find_job(job_id)
+    assert (job.error, job.error_code) == (outcome.error, outcome.code)
+    kinds = [event["kind"] for event in await store.events(job_id)]
+    assert kinds[-2:] == ["claimed", "failed"]
+    await store.retry(job_id, None, "test")
+    (claim,) = await store.claim(1, "w1", 30)
+    (settled,) = await store.settle([outcome_as_json(claim, replace(outcome, delay=1.0))])
+    assert settled.status is Status.QUEUED

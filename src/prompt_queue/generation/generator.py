@@ -104,7 +104,9 @@ class Generator:
             raise _NoPrompt(paused, may_ask_next=True) from paused
         retries_left = claim.retry_count < claim.max_retries
         try:
-            answer = await self._client.complete(model, messages, _conversation(claim))
+            answer = await self._client.complete(
+                model, messages, _conversation(claim), claim.retry_count
+            )
         except CallFailed as failed:
             await _record(ledger, _end_of_failure(call_id, failed))
             may_ask_next = may_ask_next_model(failed.failure, retries_left=retries_left)

@@ -14,6 +14,7 @@ from prompt_queue.generation.answer import CallFailed, GrokAnswer, read_answer
 from prompt_queue.generation.classify import classify, read_error
 from prompt_queue.generation.messages import Message
 from prompt_queue.generation.models import accepted_effort
+from prompt_queue.generation.timeouts import CallTimeouts
 from prompt_queue.guards.egress import OriginRefused
 from prompt_queue.jobs.errors import Misconfigured, Transient, Unanswered, redact
 
@@ -33,7 +34,7 @@ class GrokClient:
     """Asks one xAI-shaped server at `base`, for example https://api.x.ai/v1.
 
     `session` comes from `guards.egress.provider_session` and stays the caller's to close.
-    `timeout_seconds` limits one whole call, from the connection to the last byte.
+    `timeouts` limit one whole call, from the connection to the last byte.
     Raises ValueError for a key that cannot be sent in a header.
     """
 
@@ -43,7 +44,7 @@ class GrokClient:
         base: str,
         api_key: str,
         reasoning_effort: str,
-        timeout_seconds: float,
+        timeouts: CallTimeouts,
     ) -> None:
         if not api_key.isascii() or not api_key.isprintable() or not api_key.strip():
             raise ValueError("XAI_API_KEY is empty or holds characters that no key has")
@@ -51,20 +52,27 @@ class GrokClient:
         self._url = f"{base.rstrip('/')}/chat/completions"
         self._authorization = f"Bearer {api_key.strip()}"
         self._effort = reasoning_effort
-        self._seconds = timeout_seconds
+        self._timeouts = timeouts
 
     async def complete(
-        self, model: str, messages: Sequence[Message], conversation_id: str | None
+        self,
+        model: str,
+        messages: Sequence[Message],
+        conversation_id: str | None,
+        retry_count: int = 0,
     ) -> GrokAnswer:
         """What `model` answers. Raises CallFailed and nothing else but cancellation.
 
-        Calls with the same `conversation_id` reach the same prompt cache.
+        Calls with the same `conversation_id` reach the same prompt cache. A job that was retried
+        is given more time.
         """
+        seconds = self._timeouts.seconds(model, retry_count)
+        begun = asyncio.get_running_loop().time()
         body = await asyncio.to_thread(self._encode, model, messages)
         status: int | None = None
         try:
-            async with asyncio.timeout(self._seconds):
-                opening = self._open(body, conversation_id)
+            async with asyncio.timeout(seconds):
+                opening = self._open(body, conversation_id, seconds)
                 async with await under_way("request.sent", opening, pause=0.05) as response:
                     status = response.status
                     reply = await _read_reply(response)
@@ -83,6 +91,7 @@ class GrokClient:
             sentence = "Grok's answer was too large to be used; please try again."
             raise CallFailed(Transient(sentence), answered=True, http_status=status)
         if status == 200:
+            self._timeouts.answered(model, asyncio.get_running_loop().time() - begun)
             return self._answer(status, headers, reply, model)
         self._log(status, reply, model)
         raise CallFailed(classify(status, headers, reply), answered=True, http_status=status)
@@ -98,12 +107,14 @@ class GrokClient:
             payload["reasoning_effort"] = effort
         return json.dumps(payload).encode("ascii")
 
-    async def _open(self, body: bytes, conversation_id: str | None) -> aiohttp.ClientResponse:
+    async def _open(
+        self, body: bytes, conversation_id: str | None, seconds: float
+    ) -> aiohttp.ClientResponse:
         headers = {"Authorization": self._authorization, "Content-Type": "application/json"}
         if conversation_id:
             headers["x-grok-conv-id"] = conversation_id
         # A timeout while connecting must be told from one after sending.
-        connect = min(_CONNECT_SECONDS, self._seconds / 2)
+        connect = min(_CONNECT_SECONDS, seconds / 2)
         return await self._session.post(
             self._url,
             data=io.BytesIO(body),  # sent in pieces: large pictures must not hold up the loop

@@ -154,7 +154,26 @@ class Settings(BaseSettings):
         le=3600,
     )
     attempt_timeout_seconds: float = _knob(
-        PREFIX + "ATTEMPT_TIMEOUT_SECONDS", 60.0, "Time limit of one call to Grok.", gt=0, le=3600
+        PREFIX + "ATTEMPT_TIMEOUT_SECONDS",
+        60.0,
+        "Least time limit of one call to Grok; it grows with how long a model takes, and with each "
+        "retry.",
+        gt=0,
+        le=3600,
+    )
+    attempt_timeout_max_seconds: float = _knob(
+        PREFIX + "ATTEMPT_TIMEOUT_MAX_SECONDS",
+        180.0,
+        "Greatest time limit of one call to Grok.",
+        gt=0,
+        le=3600,
+    )
+    job_seconds: float = _knob(
+        PREFIX + "JOB_SECONDS",
+        86400.0,
+        "A job that is not done so long after it was queued is not tried or postponed again. "
+        "0: no limit.",
+        ge=0,
     )
     max_retries: int = _knob(
         PREFIX + "MAX_RETRIES", 3, "Retries of a job after its first attempt.", ge=0, le=100

@@ -103,14 +103,18 @@ class PromptStore:
         *,
         user_in_flight_cap: int | None = None,
         ageing_seconds: float = 600.0,
+        job_seconds: float | None = None,
     ) -> None:
         """What the SQL functions go by, for all processes on this database.
 
         `row_owner_column` of model_rows names the owner (None: user_id or created_by). A user has
         at most `user_in_flight_cap` jobs processing (None: no limit). `ageing_seconds` of waiting
-        count as much as one step of priority.
+        count as much as one step of priority. So many `job_seconds` after it was queued a job is
+        neither tried nor postponed again (None: no limit).
         """
-        await self.database.rows("configure", row_owner_column, user_in_flight_cap, ageing_seconds)
+        await self.database.rows(
+            "configure", row_owner_column, user_in_flight_cap, ageing_seconds, job_seconds
+        )
 
     async def find_job(self, job_id: UUID, user_id: UUID | None = None) -> PromptJob | None:
         """The job, or None; with a user, somebody else's job counts as missing."""

@@ -15,6 +15,7 @@ from prompt_queue.failpoints import reached
 from prompt_queue.generation.generator import Generator
 from prompt_queue.generation.grok import GrokClient
 from prompt_queue.generation.pictures import PictureSource
+from prompt_queue.generation.timeouts import CallTimeouts
 from prompt_queue.guards.egress import guarded_session, provider_session
 from prompt_queue.guards.signing import LinkSigner
 from prompt_queue.guards.urls import trusted_authorities
@@ -80,6 +81,7 @@ async def crew(settings: Settings, database: Database) -> AsyncIterator[Crew]:
     store = PromptStore(database)
     trusted = trusted_authorities(settings.trusted_image_hosts)
     leases = HeldLeases()
+    longest_call = max(settings.attempt_timeout_seconds, settings.attempt_timeout_max_seconds)
     async with (
         provider_session(settings.xai_api_base) as provider,
         guarded_session(trusted) as outside,
@@ -89,7 +91,7 @@ async def crew(settings: Settings, database: Database) -> AsyncIterator[Crew]:
             settings.xai_api_base,
             settings.xai_api_key.get_secret_value(),
             settings.reasoning_effort,
-            settings.attempt_timeout_seconds,
+            CallTimeouts(settings.attempt_timeout_seconds, longest_call),
         )
         pictures = PictureSource(
             outside,
@@ -105,8 +107,7 @@ async def crew(settings: Settings, database: Database) -> AsyncIterator[Crew]:
             retry_policy(settings),
             worker=name,
             lease_seconds=settings.lease_seconds,
-            attempt_deadline=settings.attempt_timeout_seconds * len(settings.models)
-            + PICTURE_SECONDS,
+            attempt_deadline=longest_call * len(settings.models) + PICTURE_SECONDS,
             models=settings.models,
         )
         loop = WorkLoop(
@@ -153,6 +154,7 @@ async def configure(settings: Settings, database: Database) -> None:
         settings.row_owner_column,
         user_in_flight_cap=settings.user_in_flight_cap,
         ageing_seconds=settings.ageing_seconds,
+        job_seconds=settings.job_seconds or None,
     )
 
 

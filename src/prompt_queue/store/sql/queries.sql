@@ -2,8 +2,9 @@
 
 -- name: configure
 update public.prompt_queue_settings
-set row_owner_column = $1, user_in_flight_cap = $2, ageing_seconds = $3
-where (row_owner_column, user_in_flight_cap, ageing_seconds) is distinct from ($1, $2, $3);
+set row_owner_column = $1, user_in_flight_cap = $2, ageing_seconds = $3, job_seconds = $4
+where (row_owner_column, user_in_flight_cap, ageing_seconds, job_seconds)
+  is distinct from ($1, $2, $3, $4);
 
 -- name: enqueue
 select public.enqueue_prompt_job(

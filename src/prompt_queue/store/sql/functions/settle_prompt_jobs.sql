@@ -1,10 +1,11 @@
 -- Carries out what became of claimed jobs. p_outcomes is an array of {job_id, lease_token, outcome,
 -- prompt, error, error_code, source, model, delay_seconds}; outcome is completed, failed, retry
--- (burns a retry), postponed or released (neither burns one). The token must be the current one;
--- only a completed prompt, which is paid for, is also taken from a worker that lost its lease,
--- while the job is open. What is refused is noted as an event, unless it only repeats the outcome
--- that this token (its first characters are in the event) has had accepted. Dependents in jobs
--- follow in the same transaction.
+-- (burns a retry), postponed or released (neither burns one). A retry or a pause that would end
+-- after the job's time limit (prompt_queue_settings.job_seconds) fails it instead. The token must be
+-- the current one; only a completed prompt, which is paid for, is also taken from a worker that
+-- lost its lease, while the job is open. What is refused is noted as an event, unless it only
+-- repeats the outcome that this token (its first characters are in the event) has had accepted.
+-- Dependents in jobs follow in the same transaction.
 create or replace function public.settle_prompt_jobs(p_outcomes jsonb)
 returns table (job_id uuid, applied boolean, status text)
 language plpgsql
@@ -20,6 +21,7 @@ declare
   v_now timestamptz := clock_timestamp();
   v_done uuid[];
   v_rest jsonb;
+  v_limit interval;
 begin
   -- Counting is cheap because now and then somebody tidies up.
   if random() < 0.005 then
@@ -33,6 +35,9 @@ begin
   select jsonb_agg(o) into v_rest
   from jsonb_array_elements(p_outcomes) o
   where (o ->> 'job_id')::uuid <> all (v_done);
+  select make_interval(secs => s.job_seconds) into v_limit
+  from public.prompt_queue_settings s
+  where s.only_row;
   -- A statement sees what was committed when it began, so the wait for the lock comes before it.
   perform 1 from public.prompt_job_queue q
   where q.job_id in (select (o ->> 'job_id')::uuid from jsonb_array_elements(v_rest) o)
@@ -52,6 +57,9 @@ begin
       j.generated_prompt as present_prompt,
       case
         when p.outcome = 'retry' and j.retry_count >= j.max_retries then 'failed'
+        when p.outcome in ('retry', 'postponed')
+          and v_now + make_interval(secs => greatest(coalesce(p.delay_seconds, 0), 0))
+            > coalesce(j.retried_at, j.created_at) + v_limit then 'failed'
         else p.outcome
       end as act,
       greatest(coalesce(p.delay_seconds, 0), 0) as delay,
@@ -68,7 +76,8 @@ begin
       select from public.prompt_job_events e
       where e.job_id = g.job_id and e.data ->> 'lease' = left(g.lease_token::text, 8)
         and (
-          e.kind = g.outcome or g.outcome = 'retry' and e.kind in ('retry_scheduled', 'failed')
+          e.kind = g.outcome
+          or g.outcome in ('retry', 'postponed') and e.kind in ('retry_scheduled', 'failed')
         )
         and (g.outcome <> 'completed' or g.present_prompt = g.prompt)
     ) as repeated
