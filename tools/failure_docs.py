@@ -8,7 +8,7 @@ import sys
 from pathlib import Path
 
 from prompt_queue.jobs.errors import PromptFailure
-from prompt_queue.jobs.policies import POLICIES, Act, Policy
+from prompt_queue.jobs.policies import POLICIES, Policy
 
 ROOT = Path(__file__).parent.parent
 PAGE = "docs/failures.md"
@@ -21,15 +21,21 @@ Every reply of the provider, every broken connection and every error of ours is 
 classes. `errorCode` of the API is its name in machine words, `error` a sentence for a person: the
 one below, or one that says more about the case, such as which picture is to blame.
 
-| `errorCode` | means | the job | next model | the user reads |
-| --- | --- | --- | --- | --- |
+| `errorCode` | means | the job | next model | fallback | the user reads |
+| --- | --- | --- | --- | --- | --- |
 """
 
 TAIL = """
 A retry waits `min(base * multiplier ** n, max)` with full jitter, see [states.md](states.md); a
 request of the provider to wait (`Retry-After`, also in milliseconds or as a date) is followed up to
-two minutes. Retries that are used up end a job with the sentence of its last failure. A refusal is
-final: no other model, no other wording is tried for it.
+two minutes. A refusal is final: no other model, no other wording is tried for it.
+
+Where retries or the job's time limit are used up, or nothing is tried again, the request says how
+far down the ladder its prompt may come from: `minQuality` is `model` (the first model alone),
+`any_model`, or `template_ok`, the default. Where `fallback` is yes, such a job is completed with a
+template (`source: "template"`) or, when it was to make an existing prompt better, with that prompt
+as it is (`source: "existing"`); `degraded` is true then. All others fail with the sentence of their
+last failure.
 
 An operator puts failed jobs back with `prompt-queue retry --failed --code CODE`, anybody ends one
 with a prompt of their own: `PUT /api/prompt/queue/{promptJobId}/prompt` or `prompt-queue supply`.
@@ -45,8 +51,8 @@ def page() -> str:
 def _row(kind: type[PromptFailure], policy: Policy) -> str:
     meaning = (inspect.getdoc(kind) or "").split("\n", 1)[0].rstrip(".")
     next_model = policy.next_model.value
-    act = "is not tried again" if policy.act is Act.FAIL else policy.act.value
-    cells = (f"`{kind.code}`", meaning, act, next_model, kind.sentence)
+    falls_back = "yes" if policy.falls_back else "no"
+    cells = (f"`{kind.code}`", meaning, policy.act.value, next_model, falls_back, kind.sentence)
     return f"| {' | '.join(cells)} |"
 
 

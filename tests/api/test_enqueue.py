@@ -179,3 +179,55 @@ async def test_prefer_wait_gives_up_after_its_time(api: Api, demo: UUID) -> None
 
 async def _queued(api: Api) -> bool:
     return bool((await api.get(QUEUE)).body["totalQueued"])
+
+
+async def test_a_request_says_how_good_and_what_for(
+    api: Api, demo: UUID, store: PromptStore
+) -> None:
+    """Quality, operation, prompt and wishes reach the worker; consent is kept with the job."""
+    fields = {
+        "minQuality": "any_model", "operation": "enhance", "existingPrompt": " make it red ",
+        "userInstructions": "keep it subtle", "identityConsent": True,
+    }  # fmt: skip
+    job_id = await api.queued(demo, **fields)
+    job = (await api.get(f"{QUEUE}/{job_id}")).body
+    assert (job["minQuality"], job["operation"], job["degraded"]) == ("any_model", "enhance", False)
+    (claim,) = await store.claim(1, "tester", 30)
+    assert (claim.min_quality, claim.operation) == ("any_model", "enhance")
+    assert (claim.existing_prompt, claim.user_instructions) == ("make it red", "keep it subtle")
+    row = await store.database.row("find_job", UUID(job_id), None)
+    assert row is not None
+    assert row["identity_consent"] is True
+
+
+async def test_what_a_request_does_not_say_has_its_default(
+    api: Api, demo: UUID, store: PromptStore
+) -> None:
+    """Null and absent are the same."""
+    names = ("minQuality", "operation", "existingPrompt", "userInstructions", "identityConsent")
+    job = (await api.get(f"{QUEUE}/{await api.queued(demo, **dict.fromkeys(names))}")).body
+    assert (job["minQuality"], job["operation"]) == ("template_ok", "generate")
+    (claim,) = await store.claim(1, "tester", 30)
+    assert (claim.existing_prompt, claim.user_instructions) == (None, None)
+
+
+@pytest.mark.parametrize(
+    ("fields", "words"),
+    [
+        ({"minQuality": "best"}, "any_model"),
+        ({"operation": "paint"}, "enhance"),
+        ({"operation": "enhance"}, "existingPrompt"),
+        ({"operation": "enhance", "existingPrompt": "  "}, "existingPrompt"),
+        ({"existingPrompt": "a" * 2001}, "2000"),
+        ({"userInstructions": ["red"]}, "string"),
+        ({"identityConsent": "perhaps"}, ""),
+    ],
+)
+async def test_options_that_mean_nothing_are_refused_with_a_sentence(
+    api: Api, demo: UUID, fields: dict[str, object], words: str
+) -> None:
+    """Nothing is queued, and the answer says what would be understood."""
+    reply = await api.enqueue(demo, **fields)
+    assert (reply.status, reply.body["code"]) == (422, "invalid_request")
+    assert words in str(reply.body)
+    assert (await api.get(QUEUE)).body["totalQueued"] == 0

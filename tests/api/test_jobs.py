@@ -15,7 +15,8 @@ KEYS = {
     "promptJobId", "rowId", "modelId", "status", "generatedPrompt", "error", "errorCode",
     "priority", "priorityBand", "retryCount", "maxRetries", "position", "estimatedWaitTime",
     "nextAttemptAt", "source", "model", "standIn", "targetUrl", "refUrls", "createdAt",
-    "startedAt", "completedAt", "updatedAt", "urls",
+    "startedAt", "completedAt", "updatedAt", "urls", "strategy", "degraded", "minQuality",
+    "operation",
 }  # fmt: skip
 
 
@@ -103,7 +104,7 @@ async def test_jobs_of_others_do_not_exist(api: Api, database: Database) -> None
     other = uuid4()
     await database.rows("seed_demo_user", other)
     row = await RowStore(database).create(other)
-    foreign = await database.row("enqueue", row.id, PHOTO, [], 5, other, 3, uuid4())
+    foreign = await database.row("enqueue", row.id, PHOTO, [], 5, other, 3, uuid4(), {})
     assert foreign is not None
     for job_id in (foreign["job_id"], uuid4()):
         for method, path in (

@@ -68,6 +68,18 @@ async def test_a_progress_bar_is_drawn_on_a_terminal(shell: Shell, xai_stand_in:
     assert "0:00:01" in ran.out
 
 
+async def test_a_prompt_can_be_made_better(shell: Shell, stack: Stack) -> None:
+    """The prompt, the wishes and the least quality go with the picture."""
+    asked = ("--enhance", "make it red", "--wishes", "keep it subtle", "--min-quality", "any_model")
+    ran = await shell.run("enqueue", f"{stack.base}/samples/cat.jpg", *asked, "--wait", "--json")
+    assert ran.code == 0, ran.err
+    job = {name: ran.json[name] for name in ("status", "operation", "minQuality", "strategy")}
+    assert job == {
+        "status": "completed", "operation": "enhance", "minQuality": "any_model",
+        "strategy": "enhance-1",
+    }  # fmt: skip
+
+
 async def test_one_key_makes_one_job(shell: Shell, stack: Stack) -> None:
     """The same URLs with the same key give the same job."""
     arguments = ("enqueue", f"{stack.base}/samples/cat.jpg", "--json", "--idempotency-key=once")

@@ -45,7 +45,7 @@ def test_api_failure(
     """Grok API unavailable: the job fails with a sentence, and a retry later completes it."""
     xai_stand_in.script({"fault": "status", "status": 503, "times": -1})
     stack = make_stack(max_retries=2)
-    job_id = stack.enqueue(picture_server.add("t.png", plain("teal")))
+    job_id = stack.enqueue(picture_server.add("t.png", plain("teal")), minQuality="any_model")
     job = stack.final(job_id)
     assert (job["status"], job["retryCount"]) == ("failed", 2)
     assert (job["errorCode"], job["error"]) == (

@@ -21,9 +21,18 @@ from prompt_queue.jobs.errors import (
     Unanswered,
     WorkerDied,
 )
-from prompt_queue.jobs.job import Claim
-from prompt_queue.jobs.outcome import PARK_SECONDS, Failed, Outcome, Postponed, Retry, decide
-from prompt_queue.jobs.policies import POLICIES, may_ask_next_model, policy_of
+from prompt_queue.jobs.job import Claim, Source
+from prompt_queue.jobs.outcome import (
+    PARK_SECONDS,
+    Done,
+    Failed,
+    GeneratedPrompt,
+    Outcome,
+    Postponed,
+    Retry,
+    decide,
+)
+from prompt_queue.jobs.policies import POLICIES, Act, may_ask_next_model, policy_of
 
 PAUSES = RetryPolicy(base_delay=1.0, jitter="none")
 
@@ -82,6 +91,24 @@ def test_the_class_decides(failure: PromptFailure, first: Outcome, last: Outcome
         assert type(outcome) is type(expected)
         assert (outcome.error, outcome.code) == (str(failure), failure.code)
         assert getattr(outcome, "delay", 0) == pytest.approx(getattr(expected, "delay", 0))
+
+
+def test_the_last_resort_is_for_when_nothing_more_is_tried() -> None:
+    """Never for a refusal or pictures that cannot be used; with retries left it is only carried."""
+    prompt = GeneratedPrompt(text="Make it red.", model=None, source=Source.TEMPLATE)
+    for kind, policy in POLICIES.items():
+        first = decide(claim(0), kind(), PAUSES, 0.0, prompt)
+        last = decide(claim(2), kind(), PAUSES, 0.0, prompt)
+        carried = prompt if policy.falls_back else None
+        if policy.act in {Act.WAIT, Act.PARK}:
+            assert (first.fallback, last.fallback) == (carried, carried)
+        elif policy.act is Act.RETRY:
+            assert (first.fallback, last) == (prompt, Done(prompt))
+        else:
+            ending = Done(prompt) if carried else Failed(kind.sentence, kind.code)
+            assert (first, last) == (ending, ending)
+    never = {kind for kind, policy in POLICIES.items() if not policy.falls_back}
+    assert never == {Refused, BadInput, WorkerDied}
 
 
 @pytest.mark.parametrize(

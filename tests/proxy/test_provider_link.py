@@ -7,7 +7,7 @@ from uuid import UUID
 import pytest
 from lab.proxy.tcp import Blackhole, Cut, Mode, TcpProxy
 
-from prompt_queue.jobs.job import Status
+from prompt_queue.jobs.job import MinQuality, Status
 from prompt_queue.store.database import Database
 from prompt_queue.store.prompt_store import PromptStore
 from prompt_queue.testing import PictureServer, StandIn
@@ -44,7 +44,11 @@ async def test_a_lost_reply_is_an_unanswered_call_and_the_calls_stay_bounded(
 ) -> None:
     """Grok did the work, which we may have to pay: no more than max_retries + 1 times."""
     job_id = await enqueue(
-        database, demo, picture_server.add("t.png", plain("teal")), max_retries=MAX_RETRIES
+        database,
+        demo,
+        picture_server.add("t.png", plain("teal")),
+        max_retries=MAX_RETRIES,
+        min_quality=MinQuality.ANY_MODEL,
     )
     line.switch(down=mode)
     settings = make_settings(

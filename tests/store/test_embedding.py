@@ -43,6 +43,25 @@ async def test_enqueue_is_part_of_the_callers_transaction(database_url: str, dem
         await connection.close()
 
 
+async def test_options_go_to_the_job(database_url: str, demo: UUID) -> None:
+    """By the names of the columns; a name that is none is refused, and nothing is queued."""
+    connection = await asyncpg.connect(database_url, statement_cache_size=0)
+    where = {"row_id": demo, "target_url": "https://example.com/t.jpg"}
+    options = {"operation": "enhance", "existing_prompt": "Make it red.", "identity_consent": True}
+    try:
+        job_id = await prompt_queue.enqueue(connection, **where, options=options)
+        job = await connection.fetchrow(
+            "select * from prompt_generation_jobs where id = $1", job_id
+        )
+        assert {name: job[name] for name in options} == options
+        for wrong in ({"minimum": "model"}, {"min_quality": "best"}, {"operation": "enhance"}):
+            with pytest.raises(asyncpg.PostgresError):
+                await prompt_queue.enqueue(connection, **where, options=wrong)
+        assert await queue_length(connection) == 1
+    finally:
+        await connection.close()
+
+
 async def test_a_foreign_row_is_refused(database_url: str, demo: UUID) -> None:
     """With a user, somebody else's row counts as missing."""
     connection = await asyncpg.connect(database_url, statement_cache_size=0)

@@ -5,7 +5,7 @@ from uuid import UUID
 
 import pytest
 
-from prompt_queue.jobs.job import PromptJob, Status
+from prompt_queue.jobs.job import MinQuality, PromptJob, Status
 from prompt_queue.settings import DEMO_USER_ID
 from prompt_queue.store.database import Database, Listener
 from prompt_queue.store.intake import Intake, NewJob
@@ -124,7 +124,11 @@ async def test_the_retries_are_used_up_and_the_job_fails_with_a_sentence(
     """With Grok down for good the job fails after max_retries, in words for a person."""
     xai_stand_in.script({"fault": "status", "status": 500, "times": -1})
     job_id = await enqueue(
-        database, demo, picture_server.add("t.png", plain("teal")), max_retries=1
+        database,
+        demo,
+        picture_server.add("t.png", plain("teal")),
+        max_retries=1,
+        min_quality=MinQuality.ANY_MODEL,
     )
     async with running(make_settings(models="grok-4.7"), database):
         job = await settled(store, job_id)

@@ -6,7 +6,7 @@ from uuid import UUID
 from fastapi import Path
 
 from prompt_queue.api.problems import Problem
-from prompt_queue.api.schemas import parse_uuid
+from prompt_queue.api.requests import parse_uuid
 
 JobId = Annotated[
     str,

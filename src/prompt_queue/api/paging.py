@@ -12,7 +12,7 @@ from urllib.parse import urlencode
 from uuid import UUID
 
 from prompt_queue.api.problems import Problem
-from prompt_queue.api.schemas import parse_uuid
+from prompt_queue.api.requests import parse_uuid
 
 LARGEST_PAGE: Final = 100
 USUAL_PAGE: Final = 20

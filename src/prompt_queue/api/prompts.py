@@ -19,10 +19,10 @@ from prompt_queue.api.estimates import poll_after, wait_seconds
 from prompt_queue.api.job_ids import JobId, job_id_of, no_such_job
 from prompt_queue.api.parts import Parts
 from prompt_queue.api.problems import Problem, documented, schema_does_not_fit
+from prompt_queue.api.requests import EnqueueRequest
 from prompt_queue.api.schemas import (
     Accepted,
     Cancelled,
-    EnqueueRequest,
     JobView,
     QueueStatsView,
     Receipt,
@@ -264,6 +264,11 @@ async def _put_in(
         priority=wanted.priority,
         user_id=caller.user_id,
         max_retries=parts.max_retries,
+        min_quality=wanted.min_quality,
+        operation=wanted.operation,
+        existing_prompt=wanted.existing_prompt,
+        user_instructions=wanted.user_instructions,
+        identity_consent=wanted.identity_consent,
     )
     fingerprint = hashlib.sha256(wanted.model_dump_json().encode()).digest()
     scoped = (

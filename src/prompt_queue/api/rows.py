@@ -13,7 +13,8 @@ from prompt_queue.api.paging import (
     refuse_unknown,
 )
 from prompt_queue.api.problems import Problem, documented, schema_does_not_fit
-from prompt_queue.api.schemas import RowPage, RowRequest, RowView
+from prompt_queue.api.requests import RowRequest
+from prompt_queue.api.schemas import RowPage, RowView
 from prompt_queue.api.urls import check_pictures
 from prompt_queue.api.views import answer
 from prompt_queue.store.database import DatabaseRefused

@@ -14,6 +14,7 @@ from prompt_queue.cli.options import AsJson
 from prompt_queue.cli.output import print_json, print_text, printable
 from prompt_queue.cli.server import JsonObject, QueueServer, open_server
 from prompt_queue.cli.waiting import spinner
+from prompt_queue.jobs.job import MinQuality, Operation
 from prompt_queue.jobs.priority import DEFAULT, HIGHEST, LOWEST
 
 BANDS = {"low": 2, "normal": 5, "high": 8, "critical": 10}
@@ -51,6 +52,17 @@ Key = Annotated[
     str | None, typer.Option(help="Enqueuing again with the same key gives the same job.")
 ]
 
+Quality = Annotated[
+    MinQuality | None,
+    typer.Option(help="How far down the ladder the prompt may come from.  [default: template_ok]"),
+]
+Enhance = Annotated[
+    str | None, typer.Option(metavar="PROMPT", help="Make this prompt better instead.")
+]
+Wishes = Annotated[
+    str | None, typer.Option("--wishes", metavar="TEXT", help="What the prompt should heed.")
+]
+
 
 def register(app: typer.Typer) -> None:
     """Add the command of this file."""
@@ -66,6 +78,9 @@ def enqueue(  # noqa: PLR0917 - Typer calls it by name
     timeout: Timeout = 300.0,
     url: Url = None,
     idempotency_key: Key = None,
+    min_quality: Quality = None,
+    enhance: Enhance = None,
+    wishes: Wishes = None,
     as_json: AsJson = False,
 ) -> None:
     """Queue a picture for a prompt; files are uploaded, URLs are passed on as they are."""
@@ -84,7 +99,7 @@ def enqueue(  # noqa: PLR0917 - Typer calls it by name
                     "targetUrl": target,
                     "refUrls": references,
                     "priority": number,
-                }
+                } | _options(min_quality, enhance, wishes)
                 accepted = await server.enqueue(request, idempotency_key)
             if not as_json:
                 _print_accepted(accepted)
@@ -111,6 +126,18 @@ def checked_picture(text: str) -> str | Path:
             f"there is no picture {printable(text)}; name a file or an https URL", ExitCode.USAGE
         )
     return path
+
+
+def _options(quality: MinQuality | None, enhance: str | None, wishes: str | None) -> JsonObject:
+    """What was asked for beyond the defaults."""
+    options: JsonObject = {}
+    if quality is not None:
+        options["minQuality"] = quality
+    if enhance is not None:
+        options |= {"operation": Operation.ENHANCE, "existingPrompt": enhance}
+    if wishes is not None:
+        options["userInstructions"] = wishes
+    return options
 
 
 async def _addresses(server: QueueServer, pictures: list[str | Path]) -> list[str]:

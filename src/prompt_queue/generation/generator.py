@@ -8,11 +8,16 @@ from uuid import NAMESPACE_OID, UUID, uuid5
 
 from prompt_queue.generation.answer import CallFailed, GrokAnswer
 from prompt_queue.generation.grok import GrokClient
-from prompt_queue.generation.messages import Message, build_messages
+from prompt_queue.generation.messages import (
+    Message,
+    build_enhancement,
+    build_messages,
+    strategy_of,
+)
 from prompt_queue.generation.pictures import PictureSource
 from prompt_queue.generation.validation import validate_prompt
 from prompt_queue.jobs.errors import LeaseLost, ModelPaused, OurBug, PromptFailure
-from prompt_queue.jobs.job import Claim, is_stand_in
+from prompt_queue.jobs.job import Claim, MinQuality, Operation, is_stand_in
 from prompt_queue.jobs.outcome import CallEnd, GeneratedPrompt
 from prompt_queue.jobs.policies import may_ask_next_model
 
@@ -69,7 +74,8 @@ class Generator:
 
     async def _generate(self, claim: Claim, ledger: Ledger) -> GeneratedPrompt:
         messages = await self._messages(claim)
-        *others, last = self._models
+        only_first = claim.min_quality is MinQuality.MODEL
+        *others, last = self._models[:1] if only_first else self._models
         for model in others:
             try:
                 return await self._ask(model, messages, claim, ledger)
@@ -93,7 +99,11 @@ class Generator:
         except ExceptionGroup as failures:
             raise failures.exceptions[0] from None
         *references, target = (task.result() for task in tasks)
-        return build_messages(references, target)
+        if claim.operation is Operation.ENHANCE:
+            return build_enhancement(
+                references, target, claim.existing_prompt or "", claim.user_instructions
+            )
+        return build_messages(references, target, claim.user_instructions)
 
     async def _ask(
         self, model: str, messages: Sequence[Message], claim: Claim, ledger: Ledger
@@ -122,7 +132,12 @@ class Generator:
             raise _NoPrompt(failure, may_ask_next=may_ask_next) from failure
         await _record(ledger, _end_of_answer(call_id, answer, None))
         _warn_of_redirect(model, answer.model)
-        return GeneratedPrompt(text=prompt, model=answer.model)
+        return GeneratedPrompt(
+            text=prompt,
+            model=answer.model,
+            strategy=strategy_of(claim.operation),
+            degraded=model != self._models[0],
+        )
 
 
 def _conversation(claim: Claim) -> str:

@@ -31,6 +31,21 @@ class Source(StrEnum):
     MANUAL = "manual"
 
 
+class MinQuality(StrEnum):
+    """How far down the ladder a prompt may come from: the first model, any, or a template."""
+
+    MODEL = "model"
+    ANY_MODEL = "any_model"
+    TEMPLATE_OK = "template_ok"
+
+
+class Operation(StrEnum):
+    """Write a prompt, or make an existing one better."""
+
+    GENERATE = "generate"
+    ENHANCE = "enhance"
+
+
 STAND_IN_PREFIX = "stand-in:"
 
 
@@ -55,6 +70,10 @@ class PromptJob:
     error_code: str | None
     source: Source | None
     model: str | None
+    strategy: str | None
+    degraded: bool
+    min_quality: MinQuality
+    operation: Operation
     retry_count: int
     max_retries: int
     priority: int
@@ -76,3 +95,7 @@ class Claim:
     retry_count: int
     max_retries: int
     lease_token: UUID
+    min_quality: MinQuality = MinQuality.TEMPLATE_OK
+    operation: Operation = Operation.GENERATE
+    existing_prompt: str | None = None
+    user_instructions: str | None = None

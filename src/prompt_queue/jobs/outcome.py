@@ -24,11 +24,17 @@ class Usage:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GeneratedPrompt:
-    """A prompt that passed validation, and where it came from."""
+    """A prompt, and where it came from.
+
+    `strategy` is the version of the words that made it. `degraded` says that it comes from further
+    down the ladder than the first model.
+    """
 
     text: str
-    model: str
+    model: str | None
     source: Source = Source.MODEL
+    strategy: str | None = None
+    degraded: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,20 +58,25 @@ class Done:
 
 @dataclass(frozen=True, slots=True)
 class Retry:
-    """Try again after `delay` seconds; counts as a retry."""
+    """Try again after `delay` seconds; counts as a retry.
+
+    `fallback` is used instead where the job's time is up by then.
+    """
 
     delay: float
     error: str
     code: str
+    fallback: GeneratedPrompt | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Postponed:
-    """Wait `delay` seconds, then go on; burns no attempt."""
+    """Wait `delay` seconds, then go on; burns no attempt. `fallback` is as in `Retry`."""
 
     delay: float
     error: str
     code: str
+    fallback: GeneratedPrompt | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,20 +99,30 @@ PARK_SECONDS = 300.0
 
 
 def decide(
-    claim: Claim, result: GeneratedPrompt | PromptFailure, policy: RetryPolicy, draw: float
+    claim: Claim,
+    result: GeneratedPrompt | PromptFailure,
+    policy: RetryPolicy,
+    draw: float,
+    last_resort: GeneratedPrompt | None = None,
 ) -> Outcome:
-    """The outcome of one attempt; `draw` is uniform in [0, 1) and feeds the jitter."""
+    """The outcome of one attempt; `draw` is uniform in [0, 1) and feeds the jitter.
+
+    `last_resort` is the prompt for when nothing more is tried, where the failure allows it.
+    """
     if isinstance(result, GeneratedPrompt):
         return Done(result)
     sentence, code = str(result), result.code
     pause = policy.delay(claim.retry_count, draw)
-    match policy_of(result).act:
+    reaction = policy_of(result)
+    fallback = last_resort if reaction.falls_back else None
+    match reaction.act:
         case Act.WAIT:
             asked = getattr(result, "retry_after", None)
-            return Postponed(pause if asked is None else asked + pause * 0.1, sentence, code)
+            wait = pause if asked is None else asked + pause * 0.1
+            return Postponed(wait, sentence, code, fallback)
         case Act.PARK:
-            return Postponed(PARK_SECONDS * (1 + 0.1 * draw), sentence, code)
+            return Postponed(PARK_SECONDS * (1 + 0.1 * draw), sentence, code, fallback)
         case Act.RETRY if claim.retry_count < claim.max_retries:
-            return Retry(pause, sentence, code)
+            return Retry(pause, sentence, code, fallback)
         case _:
-            return Failed(sentence, code)
+            return Done(fallback) if fallback else Failed(sentence, code)

@@ -28,7 +28,7 @@ class Act(StrEnum):
     WAIT = "waits and goes on by itself; no retry is used up"
     PARK = "waits for the operator, and looks again every five minutes; no retry is used up"
     RETRY = "is tried again after a growing pause, until its retries are used up"
-    FAIL = "fails now"
+    FAIL = "is not tried again"
 
 
 class NextModel(StrEnum):
@@ -41,10 +41,14 @@ class NextModel(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Policy:
-    """The reaction to a failure."""
+    """The reaction to a failure.
+
+    `falls_back`: where nothing more is tried, the job may get a prompt that no model wrote.
+    """
 
     act: Act
     next_model: NextModel = NextModel.NEVER
+    falls_back: bool = True
 
 
 POLICIES: Final[Mapping[type[PromptFailure], Policy]] = {
@@ -56,10 +60,10 @@ POLICIES: Final[Mapping[type[PromptFailure], Policy]] = {
     Unanswered: Policy(Act.RETRY),
     Misconfigured: Policy(Act.FAIL),
     ModelUnusable: Policy(Act.FAIL, NextModel.AT_ONCE),
-    BadInput: Policy(Act.FAIL),
-    Refused: Policy(Act.FAIL),
+    BadInput: Policy(Act.FAIL, falls_back=False),
+    Refused: Policy(Act.FAIL, falls_back=False),
     OutcomeUnknown: Policy(Act.FAIL),
-    WorkerDied: Policy(Act.FAIL),
+    WorkerDied: Policy(Act.FAIL, falls_back=False),
     OurBug: Policy(Act.RETRY),
 }
 
@@ -69,7 +73,7 @@ def policy_of(failure: PromptFailure) -> Policy:
     for kind in type(failure).__mro__:
         if kind in POLICIES:
             return POLICIES[kind]
-    return Policy(Act.FAIL)
+    return Policy(Act.FAIL, falls_back=False)
 
 
 def may_ask_next_model(failure: PromptFailure, *, retries_left: bool) -> bool:

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from uuid import UUID
 
 from prompt_queue.jobs.ids import new_id
+from prompt_queue.jobs.job import MinQuality, Operation
 from prompt_queue.jobs.priority import DEFAULT
 from prompt_queue.store.database import Database, DatabaseRefused
 from prompt_queue.store.prompt_store import JsonObject
@@ -32,6 +33,23 @@ class NewJob:
     priority: int = DEFAULT
     user_id: UUID | None = None
     max_retries: int = 3
+    min_quality: MinQuality = MinQuality.TEMPLATE_OK
+    operation: Operation = Operation.GENERATE
+    existing_prompt: str | None = None
+    user_instructions: str | None = None
+    identity_consent: bool | None = None
+
+    @property
+    def options(self) -> JsonObject:
+        """What differs from the defaults, as enqueue_prompt_job() takes it."""
+        values: JsonObject = {
+            "min_quality": None if self.min_quality is MinQuality.TEMPLATE_OK else self.min_quality,
+            "operation": None if self.operation is Operation.GENERATE else self.operation,
+            "existing_prompt": self.existing_prompt,
+            "user_instructions": self.user_instructions,
+            "identity_consent": self.identity_consent,
+        }
+        return {name: value for name, value in values.items() if value is not None}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -91,6 +109,7 @@ class Intake:
                     job.user_id,
                     job.max_retries,
                     job_id,
+                    job.options,
                 )
                 position = await transaction.row("position", job_id)
                 ahead = (position["position"] if position else None) or 0

@@ -4,11 +4,12 @@ from typing import Any
 
 import asyncpg
 
-from prompt_queue.jobs.job import Claim, PromptJob, Source, Status
+from prompt_queue.jobs.job import Claim, MinQuality, Operation, PromptJob, Source, Status
 from prompt_queue.jobs.outcome import (
     CallEnd,
     Done,
     Failed,
+    GeneratedPrompt,
     Outcome,
     Postponed,
     Released,
@@ -31,6 +32,10 @@ def job_from_row(row: asyncpg.Record) -> PromptJob:
         error_code=row["error_code"],
         source=Source(row["source"]) if row["source"] else None,
         model=row["model"],
+        strategy=row["strategy"],
+        degraded=bool(row["degraded"]),
+        min_quality=MinQuality(row["min_quality"] or MinQuality.TEMPLATE_OK),
+        operation=Operation(row["operation"] or Operation.GENERATE),
         retry_count=row["retry_count"],
         max_retries=row["max_retries"],
         priority=row["priority"],
@@ -52,6 +57,10 @@ def claim_from_row(row: asyncpg.Record) -> Claim:
         retry_count=row["retry_count"],
         max_retries=row["max_retries"],
         lease_token=row["lease_token"],
+        min_quality=MinQuality(row["min_quality"] or MinQuality.TEMPLATE_OK),
+        operation=Operation(row["operation"] or Operation.GENERATE),
+        existing_prompt=row["existing_prompt"],
+        user_instructions=row["user_instructions"],
     )
 
 
@@ -60,18 +69,13 @@ def outcome_as_json(claim: Claim, outcome: Outcome) -> dict[str, Any]:
     common = {"job_id": str(claim.job_id), "lease_token": str(claim.lease_token)}
     match outcome:
         case Done(prompt=prompt):
-            return common | {
-                "outcome": "completed",
-                "prompt": prompt.text,
-                "source": prompt.source,
-                "model": prompt.model,
-            }
-        case Retry(delay=delay, error=error, code=code):
+            return common | {"outcome": "completed"} | _prompt_as_json(prompt)
+        case Retry(delay=delay, error=error, code=code, fallback=fallback):
             outcome_word = "retry"
-        case Postponed(delay=delay, error=error, code=code):
+        case Postponed(delay=delay, error=error, code=code, fallback=fallback):
             outcome_word = "postponed"
         case Failed(error=error, code=code):
-            outcome_word, delay = "failed", 0.0
+            outcome_word, delay, fallback = "failed", 0.0, None
         case Released():
             return common | {"outcome": "released"}
     return common | {
@@ -79,7 +83,18 @@ def outcome_as_json(claim: Claim, outcome: Outcome) -> dict[str, Any]:
         "error": error,
         "error_code": code,
         "delay_seconds": delay,
+        "fallback": _prompt_as_json(fallback) if fallback else None,
     }
+
+
+def _prompt_as_json(prompt: GeneratedPrompt) -> dict[str, Any]:
+    values: dict[str, Any] = {
+        "prompt": prompt.text,
+        "source": prompt.source,
+        "model": prompt.model,
+        "strategy": prompt.strategy,
+    }
+    return values | {"degraded": True} if prompt.degraded else values
 
 
 def call_end_as_json(end: CallEnd) -> dict[str, Any]:

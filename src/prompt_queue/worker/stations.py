@@ -7,10 +7,11 @@ from typing import Protocol
 
 from prompt_queue.failpoints import reached, under_way
 from prompt_queue.generation.generator import Generator, Ledger
+from prompt_queue.generation.templates import last_resort
 from prompt_queue.jobs.backoff import RetryPolicy
 from prompt_queue.jobs.errors import LeaseLost, OurBug, PromptFailure, Unanswered
 from prompt_queue.jobs.job import Claim
-from prompt_queue.jobs.outcome import Outcome, decide
+from prompt_queue.jobs.outcome import Done, Outcome, decide
 from prompt_queue.store.prompt_store import JsonObject, PromptStore, Settled
 from prompt_queue.store.rows import outcome_as_json
 from prompt_queue.telemetry import Event, log
@@ -78,15 +79,18 @@ class GenerationStation:
             async with asyncio.timeout(self._attempt_deadline):
                 prompt = await self._generator.generate(claim, self._ledger)
         except PromptFailure as failure:
-            return decide(claim, failure, self._policy, draw)
+            return self._decide(claim, failure, draw)
         except TimeoutError:
-            return decide(claim, Unanswered(), self._policy, draw)
+            return self._decide(claim, Unanswered(), draw)
         except LeaseLost:
             raise
         except Exception as error:  # noqa: BLE001 - a bug must not lose the job
             log(Event.JOB_CRASHED, level="error", job_id=str(claim.job_id), exc_info=error)
-            return decide(claim, OurBug(), self._policy, draw)
-        return decide(claim, prompt, self._policy, draw)
+            return self._decide(claim, OurBug(), draw)
+        return Done(prompt)
+
+    def _decide(self, claim: Claim, failure: PromptFailure, draw: float) -> Outcome:
+        return decide(claim, failure, self._policy, draw, last_resort(claim))
 
     async def settle(self, claim: Claim, outcome: Outcome) -> Settled:
         """Write the outcome, together with those of its neighbours; waits for a lost database."""

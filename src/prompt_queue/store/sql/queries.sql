@@ -9,7 +9,7 @@ where (row_owner_column, user_in_flight_cap, ageing_seconds, job_seconds)
 -- name: enqueue
 select public.enqueue_prompt_job(
   p_row_id => $1, p_target_url => $2, p_ref_urls => $3, p_priority => $4,
-  p_user_id => $5, p_max_retries => $6, p_job_id => $7
+  p_user_id => $5, p_max_retries => $6, p_job_id => $7, p_options => $8
 ) as job_id;
 
 -- name: reserve_idempotency_key
@@ -76,8 +76,15 @@ where c.job_id = $1 order by c.started_at;
 
 -- name: claim
 select c.id, c.user_id, c.ref_urls, c.target_url, c.priority, c.retry_count, c.max_retries,
-  c.lease_token
-from public.claim_prompt_jobs($1, $2, $3, $4, $5) c;
+  c.lease_token, j.min_quality, j.operation, j.existing_prompt, j.user_instructions
+from public.claim_prompt_jobs($1, $2, $3, $4, $5) c
+-- Never changed after the insert, and with the offset never anything but a look-up a job.
+cross join lateral (
+  select r.min_quality, r.operation, r.existing_prompt, r.user_instructions
+  from public.prompt_generation_jobs r
+  where r.id = c.id
+  offset 0
+) j;
 
 -- name: heartbeat
 select h as job_id from public.heartbeat_prompt_jobs($1, $2, $3) h;

@@ -17,7 +17,8 @@ begin
   with proposed as materialized (
     select distinct on (o.job_id) o.*
     from jsonb_to_recordset(p_outcomes) as o (
-      job_id uuid, lease_token uuid, outcome text, prompt text, source text, model text
+      job_id uuid, lease_token uuid, outcome text, prompt text, source text, model text,
+      strategy text, degraded boolean
     )
     where o.outcome = 'completed'
     order by o.job_id
@@ -31,8 +32,8 @@ begin
   recorded as (
     update public.prompt_generation_jobs j
     set status = 'completed', generated_prompt = t.prompt, error = null, error_code = null,
-      source = coalesce(t.source, 'model'), model = t.model, completed_at = v_now,
-      updated_at = v_now
+      source = coalesce(t.source, 'model'), model = t.model, strategy = t.strategy,
+      degraded = t.degraded, completed_at = v_now, updated_at = v_now
     from taken t
     where j.id = t.job_id
     returning j.created_at, j.started_at

@@ -1,7 +1,8 @@
 -- Carries out what became of claimed jobs. p_outcomes is an array of {job_id, lease_token, outcome,
--- prompt, error, error_code, source, model, delay_seconds}; outcome is completed, failed, retry
--- (burns a retry), postponed or released (neither burns one). A retry or a pause that would end
--- after the job's time limit (prompt_queue_settings.job_seconds) fails it instead. The token must be
+-- prompt, error, error_code, source, model, strategy, degraded, delay_seconds, fallback}; outcome is
+-- completed, failed, retry (burns a retry), postponed or released (neither burns one). A retry or a
+-- pause that would end after the job's time limit (prompt_queue_settings.job_seconds) completes it
+-- with its fallback (prompt, source, strategy, degraded) or, without one, fails it. The token must be
 -- the current one; only a completed prompt, which is paid for, is also taken from a worker that
 -- lost its lease, while the job is open. What is refused is noted as an event, unless it only
 -- repeats the outcome that this token (its first characters are in the event) has had accepted.
@@ -21,6 +22,7 @@ declare
   v_now timestamptz := clock_timestamp();
   v_done uuid[];
   v_rest jsonb;
+  v_late jsonb;
   v_limit interval;
 begin
   -- Counting is cheap because now and then somebody tidies up.
@@ -43,6 +45,23 @@ begin
   where q.job_id in (select (o ->> 'job_id')::uuid from jsonb_array_elements(v_rest) o)
   order by q.job_id
   for update;
+  select jsonb_agg(o -> 'fallback' || jsonb_build_object(
+    'job_id', o ->> 'job_id', 'lease_token', o ->> 'lease_token', 'outcome', 'completed'
+  )) into v_late
+  from jsonb_array_elements(v_rest) o
+  join public.prompt_job_queue q
+    on q.job_id = (o ->> 'job_id')::uuid and q.lease_token = (o ->> 'lease_token')::uuid
+  join public.prompt_generation_jobs j on j.id = q.job_id
+  where o ->> 'outcome' in ('retry', 'postponed') and jsonb_typeof(o -> 'fallback') = 'object'
+    and v_now + make_interval(secs => greatest((o ->> 'delay_seconds')::float8, 0))
+      > coalesce(j.retried_at, j.created_at) + v_limit;
+  if v_late is not null then
+    v_done := public.complete_prompt_jobs(v_late);
+    return query select d.job_id, true, 'completed' from unnest(v_done) as d (job_id);
+    select jsonb_agg(o) into v_rest
+    from jsonb_array_elements(v_rest) o
+    where (o ->> 'job_id')::uuid <> all (v_done);
+  end if;
   return query
   with proposed as materialized (
     select distinct on (o.job_id) o.*

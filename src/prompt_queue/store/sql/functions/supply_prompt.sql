@@ -65,7 +65,7 @@ begin
     delete from public.prompt_job_queue q where q.job_id = p_job_id;
     update public.prompt_generation_jobs j
     set status = 'completed', generated_prompt = p_prompt, source = 'manual', model = null,
-      error = null, error_code = null, completed_at = v_now, updated_at = v_now
+      strategy = null, degraded = null, error = null, error_code = null, completed_at = v_now, updated_at = v_now
     where j.id = p_job_id;
     insert into public.prompt_queue_tally (at, status, jobs) values (v_now, 'completed', 1);
     if v_job.status = 'failed' then

@@ -1,0 +1,159 @@
+"""Requests, camelCase as the front end sends them."""
+
+import re
+from typing import Annotated, Any, Final, Self
+from uuid import UUID
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
+from pydantic.alias_generators import to_camel
+from pydantic_core import PydanticCustomError
+
+from prompt_queue.guards.urls import LONGEST_URL
+from prompt_queue.jobs.job import MinQuality, Operation
+from prompt_queue.jobs.priority import DEFAULT, HIGHEST, LOWEST
+
+MOST_REFERENCES: Final = 16
+LONGEST_WORDS: Final = 2000
+_UUID = re.compile(r"[0-9a-fA-F]{8}-(?:[0-9a-fA-F]{4}-){3}[0-9a-fA-F]{12}")
+_ROW: Final = "00000000-0000-4000-a000-000000000003"
+_PHOTO: Final = "https://images.example.com/portrait.jpg"
+
+
+def parse_uuid(text: object) -> UUID | None:
+    """A UUID in its usual spelling with hyphens, else None."""
+    return UUID(text) if isinstance(text, str) and _UUID.fullmatch(text) else None
+
+
+def _complain(sentence: str) -> PydanticCustomError:
+    return PydanticCustomError("sentence", "{sentence}", {"sentence": sentence})
+
+
+def _read_uuid(value: object) -> UUID:
+    found = parse_uuid(value)
+    if found is None:
+        raise _complain(f"This must be a UUID with hyphens, for example {_ROW}.")
+    return found
+
+
+def _read_priority(value: object) -> int:
+    if value is None:
+        return DEFAULT
+    whole = isinstance(value, int) and not isinstance(value, bool)
+    if not whole or not LOWEST <= int(str(value)) <= HIGHEST:
+        raise _complain(
+            f"priority must be a whole number from {LOWEST} to {HIGHEST}: 1-3 low, 4-6 normal, "
+            "7-9 high, 10 critical."
+        )
+    return int(str(value))
+
+
+def _read_target(value: object) -> str:
+    if value is None or value == "":
+        raise _complain(
+            "targetUrl is empty: give the https address of the picture that is to be edited."
+        )
+    return _read_url(value)
+
+
+def _read_url(value: object) -> str:
+    if not isinstance(value, str):
+        raise _complain("This must be the https address of a picture, as text.")
+    if len(value) > LONGEST_URL:
+        raise _complain(f"The address is longer than {LONGEST_URL} characters; use a shorter one.")
+    return value
+
+
+def _read_references(value: object) -> object:
+    if value is None:
+        return []
+    if not isinstance(value, list):
+        raise _complain("refUrls must be a list of addresses, for example [] without references.")
+    if len(value) > MOST_REFERENCES:
+        raise _complain(
+            f"refUrls has {len(value)} addresses; at most {MOST_REFERENCES} references fit."
+        )
+    return value
+
+
+def _read_words(value: object) -> object:
+    """Blank is absent."""
+    return value.strip() or None if isinstance(value, str) else value
+
+
+def _or_default(default: object) -> Any:
+    return lambda value: default if value is None else value
+
+
+def _or_none(read: Any) -> Any:
+    return lambda value: None if value is None else read(value)
+
+
+Url = Annotated[str, BeforeValidator(_read_url), Field(max_length=LONGEST_URL)]
+References = Annotated[
+    list[Url], BeforeValidator(_read_references), Field(max_length=MOST_REFERENCES)
+]
+
+
+class _Request(BaseModel):
+    model_config = ConfigDict(alias_generator=to_camel, frozen=True, extra="forbid")
+
+
+class EnqueueRequest(_Request):
+    """A picture to be edited, and what to take from where."""
+
+    row_id: Annotated[UUID, BeforeValidator(_read_uuid)] = Field(
+        description="The id of a row that belongs to you.", examples=[_ROW]
+    )
+    target_url: Annotated[
+        str, BeforeValidator(_read_target), Field(min_length=1, max_length=LONGEST_URL)
+    ] = Field(
+        description="The https address of the picture that is to be edited.", examples=[_PHOTO]
+    )
+    ref_urls: References = Field(
+        default=[], description="Reference pictures, in the order in which they are numbered."
+    )
+    priority: Annotated[int, BeforeValidator(_read_priority), Field(ge=LOWEST, le=HIGHEST)] = Field(
+        default=DEFAULT, description="10 is the most urgent, 1 the least."
+    )
+    min_quality: Annotated[MinQuality, BeforeValidator(_or_default(MinQuality.TEMPLATE_OK))] = (
+        Field(
+            default=MinQuality.TEMPLATE_OK,
+            description="How far down the ladder the prompt may come from: the first model alone, "
+            "any model, or a template when no model brings one.",
+        )
+    )
+    operation: Annotated[Operation, BeforeValidator(_or_default(Operation.GENERATE))] = Field(
+        default=Operation.GENERATE,
+        description="Write a prompt, or make an existing one better.",
+    )
+    existing_prompt: Annotated[str | None, BeforeValidator(_read_words)] = Field(
+        default=None,
+        max_length=LONGEST_WORDS,
+        description="With enhance: the prompt to make better.",
+        examples=["make the coat red"],
+    )
+    user_instructions: Annotated[str | None, BeforeValidator(_read_words)] = Field(
+        default=None,
+        max_length=LONGEST_WORDS,
+        description="Wishes for the prompt, in the user's words.",
+        examples=["keep it subtle"],
+    )
+    identity_consent: bool | None = Field(
+        default=None,
+        description="The people in the pictures agree that their likeness is edited; stored with "
+        "the job.",
+    )
+
+    @model_validator(mode="after")
+    def _has_what_to_enhance(self) -> Self:
+        if self.operation is Operation.ENHANCE and not self.existing_prompt:
+            raise _complain("operation enhance needs existingPrompt, the prompt to make better.")
+        return self
+
+
+class RowRequest(_Request):
+    """A row of model_rows; without a model, in your first one."""
+
+    model_id: Annotated[UUID | None, BeforeValidator(_or_none(_read_uuid))] = None
+    target_url: Annotated[Url | None, BeforeValidator(_or_none(_read_url))] = None
+    ref_urls: References = []
