@@ -61,7 +61,7 @@ lock: $(DEV) ## renew requirements/*.txt; ARGS=--upgrade takes newer versions
 bench: $(BENCH) ## measure the queue against bare SQL and other queues; ARGS=--quick
 	@exec $(BIN)/python -m benchmarks.queue $(ARGS)
 
-soak: $(BENCH) ## 1,000,000 jobs with an old snapshot held open; ARGS="--jobs 50000 --hold 60"
+soak: $(BENCH) ## 1,000,000 jobs with an old snapshot held open; ARGS="--jobs 50000 --hold 60 --around 60"
 	@exec $(BIN)/python -m benchmarks.soak $(ARGS)
 
 lab: $(DEV) ## inject faults and check that nothing is lost or paid twice; TRIALS=10 for more

@@ -1,7 +1,7 @@
-"""`python -m benchmarks.soak [--jobs 1000000] [--hold 600] [--workers 2]`.
+"""`python -m benchmarks.soak [--jobs 1000000] [--hold 600] [--around 300] [--workers 2]`.
 
-The jobs come evenly over three times `--hold` seconds; in the middle third a transaction holds an
-old snapshot.
+The jobs come evenly; for `--hold` seconds in the middle a transaction holds an old snapshot, with
+`--around` seconds before it and after it.
 """
 
 import argparse
@@ -22,11 +22,11 @@ from benchmarks.soak.run import Soak
 from benchmarks.soak.samples import Phase, claim_quantile, verdicts
 
 
-async def run(jobs: int, hold: float, workers: int, out: Path) -> None:
+async def run(jobs: int, around: float, hold: float, workers: int, out: Path) -> None:
     """Soak, print, and write `soak.json` and `soak.png` into the folder."""
     console = Console(width=100)
     async with server() as found, bench(found, Plan(), [OURS]) as measuring:
-        soak = Soak(measuring.stands[0], hold)
+        soak = Soak(measuring.stands[0], around, hold)
         lost = await soak.run(jobs, workers)
         known = facts(await found.settings())
     for phase in Phase:
@@ -40,6 +40,7 @@ async def run(jobs: int, hold: float, workers: int, out: Path) -> None:
             "measured_on": known,
             "jobs": jobs,
             "hold_seconds": hold,
+            "around_seconds": around,
             "workers": workers,
             "goals": [verdict.as_json() for verdict in judged],
             "samples": [asdict(sample) for sample in soak.samples],
@@ -54,10 +55,11 @@ def main() -> None:
     parser = argparse.ArgumentParser(description="A million jobs and an old snapshot.")
     parser.add_argument("--jobs", type=int, default=1_000_000)
     parser.add_argument("--hold", type=float, default=600.0, metavar="SECONDS")
+    parser.add_argument("--around", type=float, default=300.0, metavar="SECONDS")
     parser.add_argument("--workers", type=int, default=2, help="worker processes")
     parser.add_argument("--out", type=Path, default=Path("build/benchmarks"), metavar="DIR")
     options = parser.parse_args()
-    asyncio.run(run(options.jobs, options.hold, options.workers, options.out))
+    asyncio.run(run(options.jobs, options.around, options.hold, options.workers, options.out))
 
 
 if __name__ == "__main__":

@@ -25,8 +25,9 @@ LAST_SECONDS = 120.0
 class Soak:
     """What has been seen so far."""
 
-    def __init__(self, stand: Stand, hold: float) -> None:
+    def __init__(self, stand: Stand, around: float, hold: float) -> None:
         self._stand = stand
+        self._around = around
         self._hold = hold
         self._claims: list[float] = []
         self._probed = 0
@@ -34,7 +35,7 @@ class Soak:
 
     async def run(self, jobs: int, processes: int) -> int:
         """Put all jobs through; returns how many never came to an end."""
-        dsn, seconds = self._stand.dsn, 3 * self._hold
+        dsn, seconds = self._stand.dsn, 2 * self._around + self._hold
         async with (
             AsyncExitStack() as snapshot,
             self._stand.side.enqueuer(dsn) as enqueuer,
@@ -71,7 +72,7 @@ class Soak:
             workers.check()
             now = time.monotonic() - began
             self.samples.append(await self._look(workers, now, phase))
-            following = phase_at(now, self._hold)
+            following = phase_at(now, self._around, self._hold)
             if phase is Phase.BEFORE and following is Phase.HELD:
                 await snapshot.enter_async_context(old_snapshot(self._stand.dsn))
             elif phase is Phase.HELD and following is Phase.AFTER:

@@ -16,9 +16,11 @@ class Phase(StrEnum):
     AFTER = "after"
 
 
-def phase_at(second: float, hold: float) -> Phase:
-    """Three phases of the same length; whatever comes later is still `AFTER`."""
-    return (Phase.BEFORE, Phase.HELD, Phase.AFTER)[min(2, int(second / hold))]
+def phase_at(second: float, around: float, hold: float) -> Phase:
+    """`around` seconds before the snapshot, `hold` with it, and all that comes later."""
+    if second < around:
+        return Phase.BEFORE
+    return Phase.HELD if second < around + hold else Phase.AFTER
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

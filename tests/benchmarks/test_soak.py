@@ -19,7 +19,7 @@ def samples(**changed: float) -> list[Sample]:
         dead_rows=1000,
         handled=0,
     )
-    found = [replace(calm, second=n, phase=phase_at(n, 10)) for n in range(30)]
+    found = [replace(calm, second=n, phase=phase_at(n, 10, 10)) for n in range(30)]
     return [
         replace(sample, **changed) if sample.phase is Phase.AFTER else sample for sample in found
     ]
@@ -60,6 +60,6 @@ def test_a_bump_right_after_the_snapshot_is_not_growth() -> None:
 
 
 def test_the_last_seconds_still_belong_to_the_last_phase() -> None:
-    assert [phase_at(second, 10) for second in (0, 9.9, 10, 20, 31)] == [
+    assert [phase_at(second, 10, 10) for second in (0, 9.9, 10, 20, 31)] == [
         Phase.BEFORE, Phase.BEFORE, Phase.HELD, Phase.AFTER, Phase.AFTER
     ]  # fmt: skip
