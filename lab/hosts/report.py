@@ -12,14 +12,14 @@ from lab.hosts.trials import CUT_SECONDS, KINDS, LEASE_SECONDS, SLOW_SECONDS, Ef
 
 _SIZE = (960, 400)
 _LEFT, _RIGHT, _TOP, _BOTTOM = 60, 940, 50, 330
-_AXIS = 1.5
+_AXIS = 2.0
 _HEAD = """# Cut and slow links between hosts
 
 `python -m lab.hosts {arguments}`: five hosts that are network namespaces (PostgreSQL with
 `fsync=on`, a server, three workers), each with a cable of its own to the network of the database,
 the workers with a second one to the network of the provider. Each fault lasts {cut:g} s, two leases
-of {lease:g} s. A cut cable swallows everything and tells nobody; a slow one makes each
-way {slow:g} s long. A load keeps 60 jobs open; ours are started once and not touched.
+of {lease:g} s. A cut cable swallows everything and tells nobody; on a slow one everything takes
+{slow:g} s longer, there and back. A load keeps 60 jobs open; ours are started once and not touched.
 
 {trials} faults, {violations} violations: nothing that was acknowledged was lost, nothing paid or
 settled twice, by the client's, the provider's and the database's logs. With no violation in
@@ -105,7 +105,7 @@ def _draw(path: Path, trials: Sequence[Trial], effects: Sequence[Effect]) -> Non
     def y_of(share: float) -> float:
         return _BOTTOM - min(share, _AXIS) / _AXIS * (_BOTTOM - _TOP)
 
-    for share in (0.0, 0.5, 1.0, 1.5):
+    for share in (0.0, 0.5, 1.0, 1.5, 2.0):
         pen.line((_LEFT, y_of(share), _RIGHT, y_of(share)), fill="#e2e8f0")
         pen.text((_LEFT - 8, y_of(share)), f"{share:.0%}", "black", font, anchor="rm")
     for place, kind in enumerate(KINDS):

@@ -22,6 +22,7 @@ class Event(StrEnum):
     JOB_OUTCOME_REFUSED = "job.outcome_refused"
     JOB_LEASE_LOST = "job.lease_lost"
     JOB_CRASHED = "job.crashed"
+    JOB_DEGRADED = "job.degraded"
     LEASES_FREED = "leases.freed"
     PRUNED = "queue.pruned"
     HEARTBEAT_MISSED = "heartbeat.missed"

@@ -103,9 +103,9 @@ def test_the_last_resort_is_for_when_nothing_more_is_tried() -> None:
         if policy.act in {Act.WAIT, Act.PARK}:
             assert (first.fallback, last.fallback) == (carried, carried)
         elif policy.act is Act.RETRY:
-            assert (first.fallback, last) == (prompt, Done(prompt))
+            assert (first.fallback, last) == (prompt, Done(prompt, kind.code))
         else:
-            ending = Done(prompt) if carried else Failed(kind.sentence, kind.code)
+            ending = Done(prompt, kind.code) if carried else Failed(kind.sentence, kind.code)
             assert (first, last) == (ending, ending)
     never = {kind for kind, policy in POLICIES.items() if not policy.falls_back}
     assert never == {Refused, BadInput, WorkerDied}

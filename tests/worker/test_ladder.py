@@ -48,15 +48,20 @@ def asked(stand_in: StandIn) -> list[str]:
 
 
 async def test_a_template_comes_when_all_retries_and_models_are_used_up(
-    ended: Callable[..., PromptJob], xai_stand_in: StandIn
+    ended: Callable[..., PromptJob], store: PromptStore, xai_stand_in: StandIn
 ) -> None:
-    """It is labelled, and it is a prompt that can be used."""
+    """It is labelled, it is a prompt that can be used, and the timeline says why it came."""
     xai_stand_in.script({"fault": "status", "status": 500, "times": -1})
     job = await ended(max_retries=1)
     assert (job.status, job.error, job.error_code) == (Status.COMPLETED, None, None)
     assert (job.source, job.model, job.strategy) == ("template", None, "template-v1")
     assert (job.degraded, job.generated_prompt) == (True, template_prompt(0))
     assert asked(xai_stand_in) == ["grok-4.7", "grok-4.7", "grok-4.6"]
+    last = (await store.events(job.id))[-1]
+    reason = {name: last["data"].get(name) for name in ("source", "code")}
+    assert (last["kind"], reason) == (
+        "completed", {"source": "template", "code": "provider_unavailable"},
+    )  # fmt: skip
 
 
 @pytest.mark.parametrize(
@@ -138,6 +143,7 @@ async def test_the_time_limit_ends_in_a_template_or_a_failure(
     job = await ended(min_quality=quality)
     if quality is MinQuality.TEMPLATE_OK:
         assert (job.status, job.source, job.error) == (Status.COMPLETED, "template", None)
+        assert (await store.events(job.id))[-1]["data"]["code"] == "rate_limited"
     else:
         assert (job.status, job.error_code) == (Status.FAILED, "rate_limited")
     assert job.retry_count == 0

@@ -51,9 +51,10 @@ class CallEnd:
 
 @dataclass(frozen=True, slots=True)
 class Done:
-    """The prompt is there."""
+    """The prompt is there; `code` is the class of the failure for which it is a fallback."""
 
     prompt: GeneratedPrompt
+    code: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,4 +126,4 @@ def decide(
         case Act.RETRY if claim.retry_count < claim.max_retries:
             return Retry(pause, sentence, code, fallback)
         case _:
-            return Done(fallback) if fallback else Failed(sentence, code)
+            return Done(fallback, code) if fallback else Failed(sentence, code)

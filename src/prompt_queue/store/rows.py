@@ -68,8 +68,11 @@ def outcome_as_json(claim: Claim, outcome: Outcome) -> dict[str, Any]:
     """One element of settle_prompt_jobs' argument."""
     common = {"job_id": str(claim.job_id), "lease_token": str(claim.lease_token)}
     match outcome:
-        case Done(prompt=prompt):
+        case Done(prompt=prompt, code=None):
             return common | {"outcome": "completed"} | _prompt_as_json(prompt)
+        case Done(prompt=prompt, code=code):
+            reason = {"outcome": "completed", "error_code": code}
+            return common | reason | _prompt_as_json(prompt)
         case Retry(delay=delay, error=error, code=code, fallback=fallback):
             outcome_word = "retry"
         case Postponed(delay=delay, error=error, code=code, fallback=fallback):

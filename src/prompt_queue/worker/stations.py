@@ -90,7 +90,16 @@ class GenerationStation:
         return Done(prompt)
 
     def _decide(self, claim: Claim, failure: PromptFailure, draw: float) -> Outcome:
-        return decide(claim, failure, self._policy, draw, last_resort(claim))
+        outcome = decide(claim, failure, self._policy, draw, last_resort(claim))
+        if isinstance(outcome, Done):
+            log(
+                Event.JOB_DEGRADED,
+                level="warning",
+                job_id=str(claim.job_id),
+                code=failure.code,
+                source=outcome.prompt.source,
+            )
+        return outcome
 
     async def settle(self, claim: Claim, outcome: Outcome) -> Settled:
         """Write the outcome, together with those of its neighbours; waits for a lost database."""

@@ -46,7 +46,8 @@ begin
   order by q.job_id
   for update;
   select jsonb_agg(o -> 'fallback' || jsonb_build_object(
-    'job_id', o ->> 'job_id', 'lease_token', o ->> 'lease_token', 'outcome', 'completed'
+    'job_id', o ->> 'job_id', 'lease_token', o ->> 'lease_token', 'outcome', 'completed',
+    'error_code', o ->> 'error_code'
   )) into v_late
   from jsonb_array_elements(v_rest) o
   join public.prompt_job_queue q

@@ -21,7 +21,7 @@ begin
     select distinct on (o.job_id) o.*
     from jsonb_to_recordset(p_outcomes) as o (
       job_id uuid, lease_token uuid, outcome text, prompt text, source text, model text,
-      strategy text, degraded boolean
+      strategy text, degraded boolean, error_code text
     )
     where o.outcome = 'completed'
     order by o.job_id
@@ -58,7 +58,8 @@ begin
   logged as (
     insert into public.prompt_job_events (job_id, user_id, kind, data)
     select t.job_id, t.user_id, 'completed', jsonb_strip_nulls(jsonb_build_object(
-      'model', t.model, 'source', nullif(t.source, 'model'), 'lease', left(t.lease_token::text, 8)
+      'model', t.model, 'source', nullif(t.source, 'model'), 'code', t.error_code,
+      'lease', left(t.lease_token::text, 8)
     ))
     from taken t
   )
@@ -169,7 +170,8 @@ begin
   order by q.job_id
   for update;
   select jsonb_agg(o -> 'fallback' || jsonb_build_object(
-    'job_id', o ->> 'job_id', 'lease_token', o ->> 'lease_token', 'outcome', 'completed'
+    'job_id', o ->> 'job_id', 'lease_token', o ->> 'lease_token', 'outcome', 'completed',
+    'error_code', o ->> 'error_code'
   )) into v_late
   from jsonb_array_elements(v_rest) o
   join public.prompt_job_queue q
