@@ -1,7 +1,6 @@
 -- How far down the ladder a request may go, what it asks for, and where its prompt came from.
 --
--- The function dropped here is back with the next file; who calls it meanwhile tries again.
--- squawk-ignore-file ban-drop-function, constraint-missing-not-valid, adding-field-with-default
+-- squawk-ignore-file constraint-missing-not-valid, adding-field-with-default
 
 alter table public.prompt_generation_jobs
   add column if not exists min_quality text,
@@ -49,5 +48,3 @@ begin
   end loop;
 end
 $$;
-
-drop function if exists public.enqueue_prompt_job(uuid, text, text[], int, uuid, int, uuid);
