@@ -121,6 +121,26 @@ end
 $$;
 -- <<< enqueue_prompt_job
 
+-- >>> prompt_job_options
+-- What a job's request says beyond pictures and priority. Volatile, so that it sees the job although
+-- it may have come after the statement that claims it began.
+create or replace function public.prompt_job_options(p_job_id uuid)
+returns table (
+  min_quality text, operation text, existing_prompt text, user_instructions text
+)
+language plpgsql
+volatile
+set search_path = ''
+as $$
+begin
+  return query
+  select j.min_quality, j.operation, j.existing_prompt, j.user_instructions
+  from public.prompt_generation_jobs j
+  where j.id = p_job_id;
+end
+$$;
+-- <<< prompt_job_options
+
 -- >>> settle_prompt_jobs
 -- Carries out what became of claimed jobs. p_outcomes is an array of {job_id, lease_token, outcome,
 -- prompt, error, error_code, source, model, strategy, degraded, delay_seconds, fallback}; outcome is

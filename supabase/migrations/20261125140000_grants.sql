@@ -14,7 +14,7 @@ begin
     select p.oid::regprocedure
     from pg_proc p
     where p.pronamespace = 'public'::regnamespace
-      and p.proname in ('enqueue_prompt_job', 'supply_prompt')
+      and p.proname in ('enqueue_prompt_job', 'prompt_job_options', 'supply_prompt')
   loop
     execute format('revoke all on function %s from public', v_function);
     foreach v_role in array array['anon', 'authenticated'] loop

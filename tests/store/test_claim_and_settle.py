@@ -4,6 +4,7 @@ import asyncio
 from dataclasses import replace
 from uuid import UUID, uuid4
 
+import asyncpg
 import pytest
 
 from prompt_queue.jobs.job import Status
@@ -263,3 +264,25 @@ async def test_a_job_has_a_time_limit(
     (claim,) = await store.claim(1, "w1", 30)
     (settled,) = await store.settle([outcome_as_json(claim, replace(outcome, delay=1.0))])
     assert settled.status is Status.QUEUED
+
+
+async def test_a_job_that_came_during_a_claim_is_told_to_its_worker(
+    database: Database, store: PromptStore, demo: UUID, database_url: str
+) -> None:
+    """A claim that gives out what its statement could not see at its beginning says so."""
+    await store.configure(user_in_flight_cap=5)
+    connection = await asyncpg.connect(database_url, statement_cache_size=0)
+    waits = "select count(*) from pg_locks where locktype = 'advisory' and not granted"
+    try:
+        async with connection.transaction():
+            await connection.execute(
+                "select pg_advisory_xact_lock(hashtextextended('prompt_queue.cap', 0))"
+            )
+            claiming = asyncio.create_task(store.claim(1, "w1", 30))
+            while not await connection.fetchval(waits):
+                await asyncio.sleep(0.01)
+            job_id = await enqueue(database, demo)
+        (claim,) = await claiming
+    finally:
+        await connection.close()
+    assert claim.job_id == job_id

@@ -76,15 +76,9 @@ where c.job_id = $1 order by c.started_at;
 
 -- name: claim
 select c.id, c.user_id, c.ref_urls, c.target_url, c.priority, c.retry_count, c.max_retries,
-  c.lease_token, j.min_quality, j.operation, j.existing_prompt, j.user_instructions
+  c.lease_token, o.min_quality, o.operation, o.existing_prompt, o.user_instructions
 from public.claim_prompt_jobs($1, $2, $3, $4, $5) c
--- Never changed after the insert, and with the offset never anything but a look-up a job.
-cross join lateral (
-  select r.min_quality, r.operation, r.existing_prompt, r.user_instructions
-  from public.prompt_generation_jobs r
-  where r.id = c.id
-  offset 0
-) j;
+cross join lateral public.prompt_job_options(c.id) o;
 
 -- name: heartbeat
 select h as job_id from public.heartbeat_prompt_jobs($1, $2, $3) h;
