@@ -57,6 +57,7 @@ GROUPS = {
     "Retries": (
         "max_retries",
         "job_seconds",
+        "outage_seconds",
         "retry_base_delay_ms",
         "retry_max_delay_ms",
         "retry_multiplier",

@@ -21,8 +21,8 @@ Every reply of the provider, every broken connection and every error of ours is 
 classes. `errorCode` of the API is its name in machine words, `error` a sentence for a person: the
 one below, or one that says more about the case, such as which picture is to blame.
 
-| `errorCode` | means | the job | next model | fallback | the user reads |
-| --- | --- | --- | --- | --- | --- |
+| `errorCode` | means | the job | next model | fallback | breaker | the user reads |
+| --- | --- | --- | --- | --- | --- | --- |
 """
 
 TAIL = """
@@ -36,6 +36,24 @@ far down the ladder its prompt may come from: `minQuality` is `model` (the first
 template (`source: "template"`) or, when it was to make an existing prompt better, with that prompt
 as it is (`source: "existing"`); `degraded` is true then. All others fail with the sentence of their
 last failure.
+
+Each model has a circuit breaker, shared by all workers through the database. Of at least five calls
+(counted with a half-life of 30 seconds) half must be faults for it to open; no credit and a wrong
+key open it at once. Then nobody asks the model. After a cool-off one call, held by the lease of its
+job, finds out whether it works again: 5 seconds at first, doubled up to 60 (no credit, wrong key:
+30, up to 300), drawn at random from the upper half. Meanwhile requests take the next model; where
+all are out of order they wait, with `errorCode: "breaker_open"` and without using up a retry.
+A request that may fall back waits for `PROMPT_QUEUE_OUTAGE_SECONDS` (120) of the outage, others as
+long as their time limit lets them.
+
+Retries have a budget for each model, so that they do not make an outage worse: a tenth of its
+answered calls, one in two seconds, and 20 at once. A retry beyond it waits (`retry_budget`), and
+is not used up by that.
+
+`GET /api/health` and `prompt-queue models` show the breakers. `prompt-queue breaker open MODEL`
+takes a model out of service, `breaker close MODEL` lets calls through at once, as
+`POST /api/prompt/queue/breaker` does; `prompt-queue audit` shows who did it, and what the breakers
+did by themselves. A pause is another thing: it holds requests, and lets none of them fall back.
 
 An operator puts failed jobs back with `prompt-queue retry --failed --code CODE`, anybody ends one
 with a prompt of their own: `PUT /api/prompt/queue/{promptJobId}/prompt` or `prompt-queue supply`.
@@ -52,7 +70,15 @@ def _row(kind: type[PromptFailure], policy: Policy) -> str:
     meaning = (inspect.getdoc(kind) or "").split("\n", 1)[0].rstrip(".")
     next_model = policy.next_model.value
     falls_back = "yes" if policy.falls_back else "no"
-    cells = (f"`{kind.code}`", meaning, policy.act.value, next_model, falls_back, kind.sentence)
+    cells = (
+        f"`{kind.code}`",
+        meaning,
+        policy.act.value,
+        next_model,
+        falls_back,
+        policy.sign.value,
+        kind.sentence,
+    )
     return f"| {' | '.join(cells)} |"
 
 

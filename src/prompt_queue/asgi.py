@@ -23,6 +23,7 @@ from prompt_queue.store.database import Database, DatabaseRefused, DatabaseUnava
 from prompt_queue.store.embedded import default_data_dir
 from prompt_queue.store.intake import Intake
 from prompt_queue.store.migrate import MigrationError, migrate, missing_versions, read_migrations
+from prompt_queue.store.model_store import ModelStore
 from prompt_queue.store.operator_store import OperatorStore
 from prompt_queue.store.prompt_store import PromptStore
 from prompt_queue.store.row_store import RowStore
@@ -115,6 +116,7 @@ async def build(settings: Settings, dsn: str) -> AsyncIterator[FastAPI]:
         row_store=RowStore(database),
         worker_store=worker_store,
         operator_store=OperatorStore(database),
+        model_store=ModelStore(database),
         pictures=local_pictures(data_dir),
         link_signer=link_signer(data_dir),
         sample_names=sample_names,

@@ -13,6 +13,7 @@ from aiohttp import web
 
 from prompt_queue.generation.generator import Generator
 from prompt_queue.generation.grok import GrokClient
+from prompt_queue.generation.listing import ModelChain
 from prompt_queue.generation.pictures import PictureSource
 from prompt_queue.generation.timeouts import CallTimeouts
 from prompt_queue.guards.egress import guarded_session, provider_session
@@ -31,7 +32,7 @@ from prompt_queue.jobs.errors import (
     Unanswered,
 )
 from prompt_queue.jobs.job import Claim
-from prompt_queue.jobs.outcome import CallEnd
+from prompt_queue.jobs.outcome import CallEnd, Intent
 from prompt_queue.storage.local import LocalPictures
 from tests.generation.fake_grok import (
     KEY,
@@ -60,12 +61,12 @@ class Book:
         self.breaks = False
         self.slow = 0.0
 
-    async def intend(self, claim: Claim, model: str) -> UUID:
+    async def intend(self, claim: Claim, model: str) -> Intent:
         if self.refuses:
             raise self.refuses
         self.lines.append(f"intend {model}")
         self.calls.append(uuid4())
-        return self.calls[-1]
+        return Intent(self.calls[-1])
 
     async def record(self, end: CallEnd) -> None:
         await asyncio.sleep(self.slow)
@@ -102,7 +103,7 @@ async def generating(
         client = GrokClient(session, grok.base, KEY, "low", CallTimeouts(seconds, seconds))
         signer = LinkSigner(b"s" * 32)
         pictures = PictureSource(guarded, LocalPictures(folder), signer, OWN)
-        yield Generator(client, pictures, models), grok
+        yield Generator(client, pictures, ModelChain(models)), grok
 
 
 async def test_pictures_become_a_prompt(tmp_path: Path) -> None:
@@ -334,4 +335,4 @@ async def test_neither_failures_nor_cache_names_give_users_away(tmp_path: Path) 
 async def test_a_generator_needs_a_model() -> None:
     """An empty chain is refused at the start."""
     with pytest.raises(ValueError, match="model"):
-        Generator(None, None, ())  # type: ignore[arg-type]
+        ModelChain(())

@@ -1,5 +1,6 @@
 """Each class of failure has one policy, and it decides what becomes of the job."""
 
+import math
 from collections.abc import Iterator
 from uuid import uuid4
 
@@ -8,6 +9,7 @@ import pytest
 from prompt_queue.jobs.backoff import RetryPolicy
 from prompt_queue.jobs.errors import (
     BadInput,
+    BreakerOpen,
     Misconfigured,
     ModelPaused,
     ModelUnusable,
@@ -17,6 +19,7 @@ from prompt_queue.jobs.errors import (
     PromptFailure,
     RateLimited,
     Refused,
+    RetryBudget,
     Transient,
     Unanswered,
     WorkerDied,
@@ -35,6 +38,7 @@ from prompt_queue.jobs.outcome import (
 from prompt_queue.jobs.policies import POLICIES, Act, may_ask_next_model, policy_of
 
 PAUSES = RetryPolicy(base_delay=1.0, jitter="none")
+NO_PAUSES = RetryPolicy(base_delay=0.0, jitter="none")
 
 
 def claim(retry_count: int = 0) -> Claim:
@@ -75,7 +79,9 @@ def test_every_class_has_a_policy_a_code_and_a_sentence_of_its_own() -> None:
         (Transient(), Retry(1.0, "", ""), Failed("", "")),
         (Unanswered(), Retry(1.0, "", ""), Failed("", "")),
         (OurBug(), Retry(1.0, "", ""), Failed("", "")),
-        (Misconfigured(), Failed("", ""), Failed("", "")),
+        (Misconfigured(), Postponed(PARK_SECONDS, "", ""), Postponed(PARK_SECONDS, "", "")),
+        (BreakerOpen(retry_after=7.0), Postponed(7.1, "", ""), Postponed(7.4, "", "")),
+        (RetryBudget(retry_after=7.0), Postponed(7.1, "", ""), Postponed(7.4, "", "")),
         (ModelUnusable(), Failed("", ""), Failed("", "")),
         (BadInput(), Failed("", ""), Failed("", "")),
         (Refused(), Failed("", ""), Failed("", "")),
@@ -116,6 +122,8 @@ def test_the_last_resort_is_for_when_nothing_more_is_tried() -> None:
     [
         (ModelUnusable(), True, True),
         (ModelPaused(), True, True),
+        (BreakerOpen(), True, True),
+        (RetryBudget(), False, False),
         (Transient(), False, True),
         (Unanswered(), False, False),
         (Misconfigured(), False, False),
@@ -146,3 +154,44 @@ def test_a_class_without_a_line_takes_the_one_above() -> None:
 
     assert policy_of(Slow()) is POLICIES[Transient]
     assert policy_of(Silent()) is POLICIES[Unanswered]
+
+
+@pytest.mark.parametrize(
+    ("outage", "patience", "expected"),
+    [
+        (30.0, 120.0, 7.0),
+        (118.0, 120.0, 2.0),
+        (120.0, 120.0, None),
+        (0.0, 0.0, None),
+        (900.0, math.inf, 7.0),
+    ],
+)
+def test_an_outage_is_waited_out_for_a_while(
+    outage: float, patience: float, expected: float | None
+) -> None:
+    """Then whoever may fall back does; until then the wait ends when patience does."""
+    prompt = GeneratedPrompt(text="Make it red.", model=None, source=Source.TEMPLATE)
+    failure = BreakerOpen(retry_after=7.0, outage_seconds=outage)
+    outcome = decide(claim(), failure, NO_PAUSES, 0.0, prompt, patience=patience)
+    if expected is None:
+        assert outcome == Done(prompt, "breaker_open")
+    else:
+        assert outcome == Postponed(expected, failure.sentence, "breaker_open", prompt)
+    strict = decide(claim(), failure, NO_PAUSES, 0.0, None, patience=patience)
+    assert strict == Postponed(7.0, failure.sentence, "breaker_open")
+
+
+@pytest.mark.parametrize("failure", [Transient(), OutOfCredit(), Misconfigured(), Unanswered()])
+def test_a_probe_that_fails_late_in_an_outage_falls_back(failure: PromptFailure) -> None:
+    """The job that found out is treated like those that were not let through."""
+    prompt = GeneratedPrompt(text="Make it red.", model=None, source=Source.TEMPLATE)
+    failure.outage_seconds = 130.0
+    assert decide(claim(), failure, PAUSES, 0.0, prompt, patience=120) == Done(prompt, failure.code)
+
+
+@pytest.mark.parametrize("failure", [OutOfCredit(), Misconfigured()])
+def test_whoever_may_fall_back_is_not_parked_beyond_its_patience(failure: PromptFailure) -> None:
+    """It looks again when patience is over, and then it is an outage."""
+    prompt = GeneratedPrompt(text="Make it red.", model=None, source=Source.TEMPLATE)
+    outcome = decide(claim(), failure, PAUSES, 0.0, prompt, patience=120)
+    assert outcome == Postponed(120.0, str(failure), failure.code, prompt)

@@ -65,9 +65,9 @@ async def test_an_intent_is_written_once_and_granted(
     call_id = uuid4()
     intent = {"call_id": str(call_id), "job_id": str(claim.job_id), "model": "grok-4.7"}
     trap = proxy.trap("begin_provider_calls", when)
-    verdicts = await store.begin_calls([intent | {"lease_token": str(claim.lease_token)}])
+    rulings = await store.begin_calls([intent | {"lease_token": str(claim.lease_token)}])
     assert trap.sprung
-    assert verdicts == {call_id: "granted"}
+    assert {key: ruling.verdict for key, ruling in rulings.items()} == {call_id: "granted"}
     assert [call["call_id"] for call in await store.calls(claim.job_id)] == [call_id]
 
 

@@ -172,7 +172,7 @@ async def test_a_paused_model_gets_no_call(
     await user_with_jobs(sql, 2)
     (claim,) = await store.claim(1, "w", 30, models=["a", "b"])
     await operator.pause("a", None, "tester")
-    verdicts = await store.begin_calls(
+    rulings = await store.begin_calls(
         [
             {
                 "call_id": str(uuid4()),
@@ -183,7 +183,7 @@ async def test_a_paused_model_gets_no_call(
             for model in ("a", "b")
         ]
     )
-    assert sorted(verdicts.values()) == ["granted", "model_paused"]
+    assert sorted(ruling.verdict for ruling in rulings.values()) == ["granted", "model_paused"]
     await operator.pause("b", None, "tester")
     assert await store.claim(1, "w", 30, models=["a", "b"]) == []
     await operator.resume("a")

@@ -14,12 +14,14 @@ import asyncpg
 import prompt_queue
 from benchmarks.queue.sides import TARGET, Begin, Mix, Work
 from prompt_queue.generation.generator import Generator
+from prompt_queue.generation.listing import ModelChain
 from prompt_queue.jobs.backoff import RetryPolicy
 from prompt_queue.jobs.ids import new_id
 from prompt_queue.jobs.job import Claim
 from prompt_queue.jobs.outcome import Done, GeneratedPrompt, Outcome
 from prompt_queue.store.database import Database, Listener
 from prompt_queue.store.migrate import migrate, read_migrations
+from prompt_queue.store.model_store import ModelStore
 from prompt_queue.store.operator_store import OperatorStore, Retention
 from prompt_queue.store.prompt_store import PromptStore
 from prompt_queue.store.worker_store import WorkerStore
@@ -30,6 +32,7 @@ from prompt_queue.worker.janitor import Janitor
 from prompt_queue.worker.leases import HeldLeases
 from prompt_queue.worker.ledger import StoreLedger
 from prompt_queue.worker.loop import WorkLoop
+from prompt_queue.worker.model_watch import ModelWatch
 from prompt_queue.worker.run import Crew
 from prompt_queue.worker.stations import GenerationStation
 
@@ -101,6 +104,10 @@ class _AtOnce(GenerationStation):
         return ANSWER
 
 
+async def _no_list() -> None:
+    """There is no provider."""
+
+
 def _crew(database: Database, begin: Begin) -> Crew:
     name = f"bench-{os.getpid()}"
     store = PromptStore(database)
@@ -115,6 +122,7 @@ def _crew(database: Database, begin: Begin) -> Crew:
         lease_seconds=LEASE_SECONDS,
         attempt_deadline=60.0,
         models=MODELS,
+        patience=120.0,
     )
     station.begin = begin
     loop = WorkLoop(
@@ -136,6 +144,7 @@ def _crew(database: Database, begin: Begin) -> Crew:
         ),
         leases,
         Heartbeat(database.dsn, name, SLOTS, leases, LEASE_SECONDS),
+        ModelWatch(ModelChain(MODELS), ModelStore(database), _no_list),
         name,
     )
 

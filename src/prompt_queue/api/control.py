@@ -5,6 +5,8 @@ from fastapi import APIRouter, Depends, Request, Response
 from prompt_queue.api.auth import CallerOf, PartsOf, require_operator
 from prompt_queue.api.bodies import documented_body, json_body
 from prompt_queue.api.operator_schemas import (
+    BreakerRequest,
+    BreakerView,
     PauseRequest,
     PauseView,
     PauseWhat,
@@ -13,7 +15,7 @@ from prompt_queue.api.operator_schemas import (
 )
 from prompt_queue.api.parts import Parts
 from prompt_queue.api.problems import documented
-from prompt_queue.api.views import answer
+from prompt_queue.api.views import answer, model_view
 from prompt_queue.store.operator_store import FailedJobs
 
 router = APIRouter(tags=["operation"])
@@ -50,7 +52,29 @@ async def pause(request: Request, parts: PartsOf) -> Response:
 async def resume(request: Request, parts: PartsOf) -> Response:
     """Waiting jobs are claimed again at once. May be repeated."""
     wanted = await json_body(request, PauseWhat)
-    return await _paused(parts, await parts.operator_store.resume(wanted.model))
+    return await _paused(parts, await parts.operator_store.resume(wanted.model, "http"))
+
+
+@router.post(
+    "/api/prompt/queue/breaker",
+    summary="Open or close the circuit breaker of a model",
+    response_model=BreakerView,
+    responses=_OPERATOR,
+    dependencies=[Depends(require_operator)],
+    openapi_extra=documented_body(BreakerRequest),
+)
+async def breaker(request: Request, parts: PartsOf) -> Response:
+    """Open: nobody asks the model; requests take the next one, wait, or get a template."""
+    wanted = await json_body(request, BreakerRequest)
+    changed = await parts.model_store.set_breaker(
+        wanted.model,
+        is_open=wanted.state == "open",
+        seconds=wanted.seconds if wanted.state == "open" else None,
+        reason=wanted.reason,
+        actor="http",
+    )
+    views = [model_view(model) for model in await parts.model_store.models()]
+    return answer(BreakerView(changed=changed, models=views))
 
 
 @router.post(

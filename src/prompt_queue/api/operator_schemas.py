@@ -39,6 +39,43 @@ class PauseView(_Answer):
     paused_models: list[str]
 
 
+class BreakerRequest(_Request):
+    """Which breaker, and how it is to stand."""
+
+    model: str = Field(min_length=1, max_length=200)
+    state: Literal["open", "closed"]
+    seconds: float | None = Field(
+        default=None, ge=1, le=31_536_000,
+        description="Open: after so many seconds one call may try. Null: until it is closed.",
+    )  # fmt: skip
+    reason: str | None = Field(default=None, max_length=500, description="For the audit.")
+
+
+class ModelView(_Answer):
+    """What is known of a model; times in seconds."""
+
+    model: str
+    breaker: Literal["closed", "open", "half_open"] = Field(
+        description="Half open: one call may find out whether the model works again."
+    )
+    by_hand: bool
+    cause: str | None = Field(description="The class of the fault, or the operator's reason.")
+    open_seconds: float | None
+    wait_seconds: float | None = Field(
+        description="Until one call may try; null while open: until it is closed by hand."
+    )
+    retries_left: float = Field(description="Retries that may be sent now.")
+    listed: bool | None = Field(description="Does the provider list it? Null: not looked up.")
+    redirected: int = Field(description="Answers that came from another model.")
+
+
+class BreakerView(_Answer):
+    """The breakers as they stand now."""
+
+    changed: bool = Field(description="False: it was so before.")
+    models: list[ModelView]
+
+
 class RetryManyRequest(_Request):
     """Which failed jobs; a filter that is not given means any."""
 
@@ -126,4 +163,5 @@ class Health(_Answer):
     workers: int
     slots: int = Field(description="Jobs that all workers handle at once.")
     stand_in: bool
+    models: list[ModelView]
     database: DatabaseHealth

@@ -1,5 +1,7 @@
 """The operator's routes: the processing pass, initialisation, health."""
 
+from collections.abc import Sequence
+
 from fastapi import APIRouter, Depends, Response
 
 from prompt_queue.api.auth import PartsOf, require_cron_secret, require_operator
@@ -16,9 +18,10 @@ from prompt_queue.api.operator_schemas import (
 )
 from prompt_queue.api.parts import Parts
 from prompt_queue.api.problems import Problem, database_away, documented
-from prompt_queue.api.views import answer
+from prompt_queue.api.views import answer, model_view
 from prompt_queue.store.database import DatabaseUnavailable
 from prompt_queue.store.migrate import MigrationError
+from prompt_queue.store.model_store import ModelHealth
 from prompt_queue.store.prompt_store import QueueStats
 
 router = APIRouter(tags=["operation"])
@@ -154,7 +157,8 @@ async def health(parts: PartsOf) -> Response:
 async def _health(parts: Parts) -> Health:
     stats = await parts.estimates.stats()
     facts = await parts.worker_store.facts()
-    reasons = health_complaints(stats)
+    models = await parts.model_store.models()
+    reasons = health_complaints(stats, models)
     finished = stats.failed_last_hour + stats.completed_last_hour
     return Health(
         status="degraded" if reasons else "ok",
@@ -168,6 +172,7 @@ async def _health(parts: Parts) -> Health:
         workers=stats.workers,
         slots=stats.slots,
         stand_in=parts.stand_in,
+        models=[model_view(model) for model in models],
         database=DatabaseHealth(
             version=facts.version,
             connections=facts.connections,
@@ -176,7 +181,7 @@ async def _health(parts: Parts) -> Health:
     )
 
 
-def health_complaints(stats: QueueStats) -> list[str]:
+def health_complaints(stats: QueueStats, models: Sequence[ModelHealth] = ()) -> list[str]:
     """A sentence for each thing that an operator should look at."""
     complaints = []
     if stats.paused:
@@ -187,4 +192,15 @@ def health_complaints(stats: QueueStats) -> list[str]:
         complaints.append("The oldest job has waited for more than five minutes.")
     if stats.failed_last_hour > stats.completed_last_hour:
         complaints.append("More jobs failed than completed within the last hour.")
+    for model in models:
+        if model.state != "closed":
+            complaints.append(
+                f"Nobody asks {model.model} ({model.cause}); "
+                f"`prompt-queue breaker close {model.model}` lets calls through."
+            )
+        if model.listed is False:
+            complaints.append(
+                f"The provider does not list {model.model}, so it is skipped; "
+                "look at PROMPT_QUEUE_MODELS."
+            )
     return complaints

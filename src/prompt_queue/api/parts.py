@@ -14,6 +14,7 @@ from prompt_queue.guards.signing import LinkSigner
 from prompt_queue.jobs.tick import TickReport
 from prompt_queue.storage.local import LocalPictures
 from prompt_queue.store.intake import Intake
+from prompt_queue.store.model_store import ModelStore
 from prompt_queue.store.operator_store import OperatorStore
 from prompt_queue.store.prompt_store import PromptStore
 from prompt_queue.store.row_store import RowStore
@@ -44,6 +45,7 @@ class Parts:
     row_store: RowStore
     worker_store: WorkerStore
     operator_store: OperatorStore
+    model_store: ModelStore
     pictures: LocalPictures
     link_signer: LinkSigner
     sample_names: Callable[[], Sequence[str]]

@@ -6,9 +6,11 @@ from fastapi.responses import Response
 from pydantic import BaseModel
 
 from prompt_queue.api.estimates import poll_after, wait_seconds
+from prompt_queue.api.operator_schemas import ModelView
 from prompt_queue.api.schemas import Accepted, JobSummary, JobUrls, JobView
 from prompt_queue.jobs.job import PromptJob, Status, is_stand_in
 from prompt_queue.jobs.priority import band
+from prompt_queue.store.model_store import ModelHealth
 from prompt_queue.store.prompt_store import Place, QueueStats
 
 
@@ -22,6 +24,21 @@ def job_urls(base_url: str, job_id: UUID) -> JobUrls:
     """Where to go on with a job."""
     here = f"{base_url}/api/prompt/queue/{job_id}"
     return JobUrls(self=here, cancel=here, retry=f"{here}/retry", timeline=f"{here}/timeline")
+
+
+def model_view(model: ModelHealth) -> ModelView:
+    """A model and its breaker."""
+    return ModelView(
+        model=model.model,
+        breaker=model.state,
+        by_hand=model.by_hand,
+        cause=model.cause,
+        open_seconds=model.open_seconds,
+        wait_seconds=model.wait_seconds,
+        retries_left=model.retries_left,
+        listed=model.listed,
+        redirected=model.redirected,
+    )
 
 
 def accepted(

@@ -5,7 +5,18 @@ from typing import Annotated
 import typer
 
 import prompt_queue
-from prompt_queue.cli import doctor, enqueue, jobs, operate, pausing, processes, stats, status, up
+from prompt_queue.cli import (
+    doctor,
+    enqueue,
+    jobs,
+    models,
+    operate,
+    pausing,
+    processes,
+    stats,
+    status,
+    up,
+)
 
 app = typer.Typer(
     name="prompt-queue",
@@ -35,5 +46,5 @@ def _root(
     """Pictures in, Grok prompts out: a durable queue on PostgreSQL."""
 
 
-for _module in (up, processes, enqueue, status, stats, jobs, pausing, operate, doctor):
+for _module in (up, processes, enqueue, status, stats, jobs, pausing, models, operate, doctor):
     _module.register(app)

@@ -1,7 +1,6 @@
 """`doctor`: looks at everything that has to be right, and says what to do about what is not."""
 
 import asyncio
-import json
 import shutil
 import time
 from collections.abc import Sequence
@@ -155,6 +154,7 @@ async def ask_provider(base: str, key: str, seconds: float = PROVIDER_SECONDS) -
     """Ask for the list of models; takes at most `seconds`."""
     import aiohttp
 
+    from prompt_queue.generation.listing import model_names
     from prompt_queue.guards.egress import provider_session
 
     headers = {"Authorization": f"Bearer {key}"}
@@ -178,17 +178,6 @@ async def ask_provider(base: str, key: str, seconds: float = PROVIDER_SECONDS) -
         models=model_names(body) if response.status == 200 else frozenset(),
         is_stand_in="X-Stand-In" in response.headers,
     )
-
-
-def model_names(body: bytes) -> frozenset[str]:
-    """Every name and alias in a list of models; empty where the body is not such a list."""
-    try:
-        entries = json.loads(body)["data"]
-        return frozenset(
-            name for entry in entries for name in (entry["id"], *(entry.get("aliases") or ()))
-        )
-    except (ValueError, KeyError, TypeError, AttributeError):
-        return frozenset()
 
 
 def _print(found: Sequence[Finding]) -> None:

@@ -46,7 +46,7 @@ def resume(model: Model = None, as_json: AsJson = False, data_dir: DataDir = Non
     async def work(database: "Database", _settings: "Settings") -> bool:
         from prompt_queue.store.operator_store import OperatorStore
 
-        return await OperatorStore(database).resume(model)
+        return await OperatorStore(database).resume(model, f"cli:{operator()}")
 
     _say(run_with_database(data_dir, work), model, "running", as_json)
 

@@ -8,6 +8,7 @@ from uuid import NAMESPACE_OID, UUID, uuid5
 
 from prompt_queue.generation.answer import CallFailed, GrokAnswer
 from prompt_queue.generation.grok import GrokClient
+from prompt_queue.generation.listing import ModelChain
 from prompt_queue.generation.messages import (
     Message,
     build_enhancement,
@@ -16,10 +17,10 @@ from prompt_queue.generation.messages import (
 )
 from prompt_queue.generation.pictures import PictureSource
 from prompt_queue.generation.validation import validate_prompt
-from prompt_queue.jobs.errors import LeaseLost, ModelPaused, OurBug, PromptFailure
-from prompt_queue.jobs.job import Claim, MinQuality, Operation, is_stand_in
-from prompt_queue.jobs.outcome import CallEnd, GeneratedPrompt
-from prompt_queue.jobs.policies import may_ask_next_model
+from prompt_queue.jobs.errors import BreakerOpen, LeaseLost, OurBug, PromptFailure, RateLimited
+from prompt_queue.jobs.job import Claim, MinQuality, Operation, is_another_model
+from prompt_queue.jobs.outcome import CallEnd, GeneratedPrompt, Intent
+from prompt_queue.jobs.policies import Sign, may_ask_next_model, policy_of
 
 logger = logging.getLogger(__name__)
 
@@ -29,8 +30,11 @@ _RECORD_SECONDS = 5.0
 class Ledger(Protocol):
     """The book of paid calls."""
 
-    async def intend(self, claim: Claim, model: str) -> UUID:
-        """Commit that a call is about to leave. Raises LeaseLost, ModelPaused, OutcomeUnknown."""
+    async def intend(self, claim: Claim, model: str) -> Intent:
+        """Commit that a call is about to leave.
+
+        Raises LeaseLost, ModelPaused, BreakerOpen, RetryBudget, OutcomeUnknown.
+        """
         ...
 
     async def record(self, end: CallEnd) -> None:
@@ -48,14 +52,12 @@ class _NoPrompt(Exception):
 
 
 class Generator:
-    """Makes prompts with the models in the given order."""
+    """Makes prompts with the models of the chain, in its order."""
 
-    def __init__(self, client: GrokClient, pictures: PictureSource, models: Sequence[str]) -> None:
-        if not models:
-            raise ValueError("name at least one model")
+    def __init__(self, client: GrokClient, pictures: PictureSource, chain: ModelChain) -> None:
         self._client = client
         self._pictures = pictures
-        self._models = tuple(models)
+        self._chain = chain
 
     async def generate(self, claim: Claim, ledger: Ledger) -> GeneratedPrompt:
         """The prompt for a claimed job. Raises PromptFailure or LeaseLost.
@@ -75,17 +77,23 @@ class Generator:
     async def _generate(self, claim: Claim, ledger: Ledger) -> GeneratedPrompt:
         messages = await self._messages(claim)
         only_first = claim.min_quality is MinQuality.MODEL
-        *others, last = self._models[:1] if only_first else self._models
+        chain = self._chain.names
+        *others, last = chain[:1] if only_first else chain
+        closed_to_us: list[BreakerOpen] = []
         for model in others:
             try:
                 return await self._ask(model, messages, claim, ledger)
             except _NoPrompt as none:
                 if not none.may_ask_next:
                     raise none.failure from None
-                logger.warning("job %s goes on from %s: %s", claim.job_id, model, none.failure)
+                if isinstance(none.failure, BreakerOpen):
+                    closed_to_us.append(none.failure)
+                logger.info("job %s goes on from %s: %s", claim.job_id, model, none.failure)
         try:
             return await self._ask(last, messages, claim, ledger)
         except _NoPrompt as none:
+            if isinstance(none.failure, BreakerOpen):
+                raise _shortest([*closed_to_us, none.failure]) from None
             raise none.failure from None
 
     async def _messages(self, claim: Claim) -> list[Message]:
@@ -109,9 +117,11 @@ class Generator:
         self, model: str, messages: Sequence[Message], claim: Claim, ledger: Ledger
     ) -> GeneratedPrompt:
         try:
-            call_id = await ledger.intend(claim, model)
-        except ModelPaused as paused:
-            raise _NoPrompt(paused, may_ask_next=True) from paused
+            intent = await ledger.intend(claim, model)
+        except RateLimited as closed:
+            may_ask_next = may_ask_next_model(closed, retries_left=True)
+            raise _NoPrompt(closed, may_ask_next=may_ask_next) from closed
+        call_id = intent.call_id
         retries_left = claim.retry_count < claim.max_retries
         try:
             answer = await self._client.complete(
@@ -119,6 +129,7 @@ class Generator:
             )
         except CallFailed as failed:
             await _record(ledger, _end_of_failure(call_id, failed))
+            failed.failure.outage_seconds = intent.outage_seconds
             may_ask_next = may_ask_next_model(failed.failure, retries_left=retries_left)
             raise _NoPrompt(failed.failure, may_ask_next=may_ask_next) from failed
         except BaseException:
@@ -127,17 +138,24 @@ class Generator:
         try:
             prompt = validate_prompt(answer.text)
         except PromptFailure as failure:
-            await _record(ledger, _end_of_answer(call_id, answer, failure.code))
+            await _record(ledger, _end_of_answer(call_id, model, answer, failure))
+            failure.outage_seconds = intent.outage_seconds
             may_ask_next = may_ask_next_model(failure, retries_left=retries_left)
             raise _NoPrompt(failure, may_ask_next=may_ask_next) from failure
-        await _record(ledger, _end_of_answer(call_id, answer, None))
-        _warn_of_redirect(model, answer.model)
+        await _record(ledger, _end_of_answer(call_id, model, answer, None))
         return GeneratedPrompt(
             text=prompt,
             model=answer.model,
             strategy=strategy_of(claim.operation),
-            degraded=model != self._models[0],
+            degraded=model != self._chain.names[0],
         )
+
+
+def _shortest(outages: Sequence[BreakerOpen]) -> BreakerOpen:
+    """When the first of the models may be asked again, and how long all have been out of order."""
+    waits = [outage.retry_after for outage in outages if outage.retry_after is not None]
+    ages = [outage.outage_seconds for outage in outages if outage.outage_seconds is not None]
+    return BreakerOpen(retry_after=min(waits, default=None), outage_seconds=min(ages, default=None))
 
 
 def _conversation(claim: Claim) -> str:
@@ -153,17 +171,25 @@ def _end_of_failure(call_id: UUID, failed: CallFailed) -> CallEnd:
         error_code=failed.failure.code,
         model=failed.model,
         usage=failed.usage,
+        sign=policy_of(failed.failure).sign,
     )
 
 
-def _end_of_answer(call_id: UUID, answer: GrokAnswer, error_code: str | None) -> CallEnd:
+def _end_of_answer(
+    call_id: UUID, asked: str, answer: GrokAnswer, failure: PromptFailure | None
+) -> CallEnd:
+    redirected = is_another_model(asked, answer.model)
+    if redirected:
+        logger.warning("asked %s, but %s answered", asked, answer.model)
     return CallEnd(
         call_id,
         answered=True,
         http_status=answer.http_status,
-        error_code=error_code,
+        error_code=failure.code if failure else None,
         model=answer.model,
         usage=answer.usage,
+        sign=policy_of(failure).sign if failure else Sign.GOOD,
+        redirected=redirected,
     )
 
 
@@ -186,9 +212,3 @@ async def _recorded(writing: Coroutine[Any, Any, None], end: CallEnd) -> None:
         await writing
     except Exception:
         logger.exception("the end of call %s could not be recorded", end.call_id)
-
-
-def _warn_of_redirect(asked: str, answered: str) -> None:
-    """Another model can have another price."""
-    if not is_stand_in(answered) and not answered.startswith(asked):
-        logger.warning("asked %s, but %s answered", asked, answered)

@@ -2,7 +2,9 @@
 
     PromptFailure
     |-- RateLimited        the provider asks us to slow down; never burns an attempt
-    |   `-- ModelPaused    an operator has stopped the calls to this model
+    |   |-- ModelPaused    an operator has stopped the calls to this model
+    |   |-- BreakerOpen    the model fails too often: nobody asks it for a while
+    |   `-- RetryBudget    too many retries already, compared with what succeeds
     |-- OutOfCredit        the account has no money left; parks, no blind retries
     |-- Transient          will probably work later
     |   `-- Unanswered     the request left, no answer was seen: it may have been charged
@@ -27,6 +29,8 @@ class PromptFailure(Exception):
 
     code = "failed"
     sentence = "The prompt could not be made."
+    outage_seconds: float | None = None
+    """How long the models have been out of order; None where that is not what is wrong."""
 
     def __init__(self, sentence: str | None = None) -> None:
         super().__init__(sentence or self.sentence)
@@ -51,6 +55,31 @@ class ModelPaused(RateLimited):
 
     code = "model_paused"
     sentence = "The operator has paused the model; your request keeps its place."
+
+
+class BreakerOpen(RateLimited):
+    """The circuit breaker of the model is open; nothing was sent."""
+
+    code = "breaker_open"
+    sentence = (
+        "Grok is out of order at present; your request keeps its place and goes on by itself."
+    )
+
+    def __init__(
+        self,
+        sentence: str | None = None,
+        retry_after: float | None = None,
+        outage_seconds: float | None = None,
+    ) -> None:
+        super().__init__(sentence, retry_after)
+        self.outage_seconds = outage_seconds
+
+
+class RetryBudget(RateLimited):
+    """The retries of the model are used up for now, so that they do not make an outage worse."""
+
+    code = "retry_budget"
+    sentence = "Grok fails often at present; your request keeps its place and is tried again soon."
 
 
 class OutOfCredit(PromptFailure):

@@ -54,6 +54,14 @@ def is_stand_in(model: str | None) -> bool:
     return bool(model and model.startswith(STAND_IN_PREFIX))
 
 
+def is_another_model(asked: str, answered: str | None) -> bool:
+    """True when another model answered than was asked, perhaps at another price.
+
+    A dated version of the same model, and the stand-in, count as the one that was asked.
+    """
+    return bool(answered) and not (answered or "").removeprefix(STAND_IN_PREFIX).startswith(asked)
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PromptJob:
     """One row of `prompt_generation_jobs`."""

@@ -1,5 +1,6 @@
 """What becomes of a job after an attempt: one pure decision, carried out elsewhere."""
 
+import math
 from dataclasses import dataclass, field
 from decimal import Decimal
 from uuid import UUID
@@ -7,7 +8,7 @@ from uuid import UUID
 from prompt_queue.jobs.backoff import RetryPolicy
 from prompt_queue.jobs.errors import PromptFailure
 from prompt_queue.jobs.job import Claim, Source
-from prompt_queue.jobs.policies import Act, policy_of
+from prompt_queue.jobs.policies import Act, Sign, policy_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,8 +39,22 @@ class GeneratedPrompt:
 
 
 @dataclass(frozen=True, slots=True)
+class Intent:
+    """A call that may leave now.
+
+    `outage_seconds`: it is the one that finds out whether the model works again after so long.
+    """
+
+    call_id: UUID
+    outage_seconds: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class CallEnd:
-    """How a provider call ended, for the ledger. `answered` False means that it may be charged."""
+    """How a provider call ended, for the ledger. `answered` False means that it may be charged.
+
+    `sign` is what it says of the model; `redirected`, that another model answered.
+    """
 
     call_id: UUID
     answered: bool
@@ -47,6 +62,8 @@ class CallEnd:
     error_code: str | None = None
     model: str | None = None
     usage: Usage = field(default_factory=Usage)
+    sign: Sign = Sign.NONE
+    redirected: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,7 +113,7 @@ class Released:
 Outcome = Done | Retry | Postponed | Failed | Released
 
 PARK_SECONDS = 300.0
-"""How long a job waits for an operator to top up the account before it looks again."""
+"""How long a job waits for an operator to mend the account or the key before it looks again."""
 
 
 def decide(
@@ -105,10 +122,13 @@ def decide(
     policy: RetryPolicy,
     draw: float,
     last_resort: GeneratedPrompt | None = None,
+    *,
+    patience: float = math.inf,
 ) -> Outcome:
     """The outcome of one attempt; `draw` is uniform in [0, 1) and feeds the jitter.
 
-    `last_resort` is the prompt for when nothing more is tried, where the failure allows it.
+    `last_resort` is the prompt for when nothing more is tried, where the failure allows it; it is
+    used too once all models have been out of order for `patience` seconds.
     """
     if isinstance(result, GeneratedPrompt):
         return Done(result)
@@ -116,13 +136,21 @@ def decide(
     pause = policy.delay(claim.retry_count, draw)
     reaction = policy_of(result)
     fallback = last_resort if reaction.falls_back else None
+    outage = result.outage_seconds
+    if fallback and outage is not None and outage >= patience:
+        return Done(fallback, code)
+    # Whoever has something else to fall back on looks again when patience is over.
+    longest = max(patience - (outage or 0.0), 0.0) if fallback else math.inf
     match reaction.act:
         case Act.WAIT:
             asked = getattr(result, "retry_after", None)
-            wait = pause if asked is None else asked + pause * 0.1
+            wait = pause if asked is None else asked * (1 + 0.1 * draw) + pause * 0.1
+            if outage is not None:
+                wait = min(wait, longest + pause * 0.1)
             return Postponed(wait, sentence, code, fallback)
         case Act.PARK:
-            return Postponed(PARK_SECONDS * (1 + 0.1 * draw), sentence, code, fallback)
+            wait = min(PARK_SECONDS * (1 + 0.1 * draw), longest)
+            return Postponed(wait, sentence, code, fallback)
         case Act.RETRY if claim.retry_count < claim.max_retries:
             return Retry(pause, sentence, code, fallback)
         case _:

@@ -7,6 +7,7 @@ from typing import Final
 
 from prompt_queue.jobs.errors import (
     BadInput,
+    BreakerOpen,
     Misconfigured,
     ModelPaused,
     ModelUnusable,
@@ -16,6 +17,7 @@ from prompt_queue.jobs.errors import (
     PromptFailure,
     RateLimited,
     Refused,
+    RetryBudget,
     Transient,
     Unanswered,
     WorkerDied,
@@ -39,29 +41,43 @@ class NextModel(StrEnum):
     AT_LAST = "when no retry is left"
 
 
+class Sign(StrEnum):
+    """What the end of a call says about the model, for its circuit breaker."""
+
+    NONE = "nothing"
+    GOOD = "it works"
+    BAD = "a fault, counted"
+    TRIP = "opens at once"
+
+
 @dataclass(frozen=True, slots=True)
 class Policy:
     """The reaction to a failure.
 
     `falls_back`: where nothing more is tried, the job may get a prompt that no model wrote.
+    `sign`: what the breaker of the model makes of it.
     """
 
     act: Act
     next_model: NextModel = NextModel.NEVER
     falls_back: bool = True
+    sign: Sign = Sign.NONE
 
 
 POLICIES: Final[Mapping[type[PromptFailure], Policy]] = {
     RateLimited: Policy(Act.WAIT),
     ModelPaused: Policy(Act.WAIT, NextModel.AT_ONCE),
-    OutOfCredit: Policy(Act.PARK),
-    Transient: Policy(Act.RETRY, NextModel.AT_LAST),
+    BreakerOpen: Policy(Act.WAIT, NextModel.AT_ONCE),
+    RetryBudget: Policy(Act.WAIT),
+    OutOfCredit: Policy(Act.PARK, sign=Sign.TRIP),
+    Transient: Policy(Act.RETRY, NextModel.AT_LAST, sign=Sign.BAD),
     # Another model would be a second charge for what may be paid for already.
-    Unanswered: Policy(Act.RETRY),
-    Misconfigured: Policy(Act.FAIL),
-    ModelUnusable: Policy(Act.FAIL, NextModel.AT_ONCE),
-    BadInput: Policy(Act.FAIL, falls_back=False),
-    Refused: Policy(Act.FAIL, falls_back=False),
+    Unanswered: Policy(Act.RETRY, sign=Sign.BAD),
+    Misconfigured: Policy(Act.PARK, sign=Sign.TRIP),
+    # Counted, not decisive: an odd request must not close the model to everybody.
+    ModelUnusable: Policy(Act.FAIL, NextModel.AT_ONCE, sign=Sign.BAD),
+    BadInput: Policy(Act.FAIL, falls_back=False, sign=Sign.GOOD),
+    Refused: Policy(Act.FAIL, falls_back=False, sign=Sign.GOOD),
     OutcomeUnknown: Policy(Act.FAIL),
     WorkerDied: Policy(Act.FAIL, falls_back=False),
     OurBug: Policy(Act.RETRY),

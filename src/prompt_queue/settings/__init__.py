@@ -1,5 +1,6 @@
 """Every knob, read once. Only `cli`, `asgi` and `worker/run.py` do; the rest gets plain values."""
 
+from prompt_queue.settings.knobs import PREFIX
 from prompt_queue.settings.loading import (
     PROCESS_VARIABLES,
     SettingsError,
@@ -13,7 +14,6 @@ from prompt_queue.settings.model import (
     DEMO_ROW_ID,
     DEMO_USER_ID,
     LOOPBACK_HOSTS,
-    PREFIX,
     Settings,
 )
 

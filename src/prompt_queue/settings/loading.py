@@ -7,7 +7,8 @@ from pathlib import Path
 
 from pydantic import ValidationError
 
-from prompt_queue.settings.model import PREFIX, Settings
+from prompt_queue.settings.knobs import PREFIX
+from prompt_queue.settings.model import Settings
 
 
 class SettingsError(Exception):

@@ -56,9 +56,9 @@ class OperatorStore:
         row = await self._database.row("pause", model, reason, actor)
         return bool(row and row["changed"])
 
-    async def resume(self, model: str | None) -> bool:
+    async def resume(self, model: str | None, actor: str = "operator") -> bool:
         """Let the queue or one model go on; False where it was not paused."""
-        row = await self._database.row("resume", model)
+        row = await self._database.row("resume", model, actor)
         return bool(row and row["changed"])
 
     async def pauses(self) -> list[Pause]:
@@ -84,6 +84,8 @@ class OperatorStore:
         What the statistics count is put together.
         """
         await self._database.rows("compact_tally")
+        if keep.events_days:
+            await self._database.rows("prune_operator_log", keep.events_days)
         return Pruned(
             jobs=await self._prune_jobs(keep.jobs_days, batch) if keep.jobs_days else 0,
             events=await self._prune_until_none("prune_events", keep.events_days, batch),

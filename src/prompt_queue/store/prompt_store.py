@@ -71,6 +71,19 @@ class Settled:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Ruling:
+    """Whether a call may leave, see begin_provider_calls().
+
+    Where the model's breaker is open: `wait_seconds` until somebody may try it (None: until it is
+    closed by hand), `outage_seconds` since it opened.
+    """
+
+    verdict: str
+    wait_seconds: float | None = None
+    outage_seconds: float | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Supplied:
     """What became of a prompt by hand, and the job that has it.
 
@@ -196,10 +209,17 @@ class PromptStore:
             for row in rows
         ]
 
-    async def begin_calls(self, calls: Sequence[JsonObject]) -> dict[UUID, str]:
-        """Commit intents; the verdict by call id: granted, lease_lost or outcome_unknown."""
+    async def begin_calls(self, calls: Sequence[JsonObject]) -> dict[UUID, Ruling]:
+        """Commit intents; what was ruled, by call id."""
         rows = await self.database.rows("begin_calls", list(calls))
-        return {row["call_id"]: row["verdict"] for row in rows}
+        return {
+            row["call_id"]: Ruling(
+                verdict=row["verdict"],
+                wait_seconds=row["wait_seconds"],
+                outage_seconds=row["outage_seconds"],
+            )
+            for row in rows
+        }
 
     async def end_calls(self, ends: Sequence[CallEnd]) -> None:
         """Write how paid calls ended."""
@@ -251,6 +271,7 @@ __all__ = [
     "Place",
     "PromptStore",
     "QueueStats",
+    "Ruling",
     "Settled",
     "Source",
     "Supplied",

@@ -15,6 +15,7 @@ from prompt_queue.jobs.outcome import (
     Released,
     Retry,
 )
+from prompt_queue.jobs.policies import Sign
 
 
 def job_from_row(row: asyncpg.Record) -> PromptJob:
@@ -109,6 +110,8 @@ def call_end_as_json(end: CallEnd) -> dict[str, Any]:
         "http_status": end.http_status,
         "error_code": end.error_code,
         "served_model": end.model,
+        "breaker": None if end.sign is Sign.NONE else end.sign.name.lower(),
+        "redirected": end.redirected,
         "prompt_tokens": usage.prompt_tokens,
         "completion_tokens": usage.completion_tokens,
         "reasoning_tokens": usage.reasoning_tokens,

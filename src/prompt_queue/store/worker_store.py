@@ -75,6 +75,11 @@ class WorkerStore:
         assert row is not None  # noqa: S101 - a query without FROM has one row
         return Sight(**dict(row))
 
+    async def renew_queue(self) -> bool:
+        """Write the queue's table anew where an old snapshot keeps its dead rows."""
+        row = await self._database.row("renew_queue")
+        return bool(row and row["renewed"])
+
     async def prune_idempotency_keys(self) -> None:
         """Forget keys that are older than their 24 hours."""
         await self._database.rows("prune_idempotency_keys")

@@ -11,6 +11,7 @@ from prompt_queue.store.worker_store import WorkerStore
 from prompt_queue.telemetry import Event, log
 
 RETENTION_SECONDS = 3600.0
+RENEWAL_SECONDS = 5.0
 
 
 def longest_pause(lease_seconds: float, poll_seconds: float, *, hears: bool) -> float:
@@ -46,6 +47,7 @@ class Janitor:
             # Apart: whoever prunes for minutes must not stop looking.
             duties.create_task(self._look_around(hears))
             duties.create_task(self._forget_at_times())
+            duties.create_task(self._renew_at_times())
 
     async def _look_around(self, hears: Callable[[], bool]) -> None:
         while True:
@@ -64,6 +66,15 @@ class Janitor:
             except (DatabaseUnavailable, DatabaseRefused) as error:
                 log(Event.DATABASE_AWAY, level="warning", reason=str(error))
             await asyncio.sleep(RETENTION_SECONDS * random.uniform(0.5, 1))  # noqa: S311
+
+    async def _renew_at_times(self) -> None:
+        while True:
+            await asyncio.sleep(RENEWAL_SECONDS * random.uniform(0.5, 1))  # noqa: S311
+            try:
+                if await self._store.renew_queue():
+                    log(Event.QUEUE_RENEWED)
+            except (DatabaseUnavailable, DatabaseRefused) as error:
+                log(Event.DATABASE_AWAY, level="warning", reason=str(error))
 
     async def clean(self) -> int:
         """One round, one statement; returns how many leases were freed."""

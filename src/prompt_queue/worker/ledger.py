@@ -4,16 +4,28 @@ from collections.abc import Sequence
 from uuid import UUID
 
 from prompt_queue.failpoints import reached
-from prompt_queue.jobs.errors import LeaseLost, ModelPaused, OutcomeUnknown
+from prompt_queue.jobs.errors import (
+    BreakerOpen,
+    LeaseLost,
+    ModelPaused,
+    OutcomeUnknown,
+    RetryBudget,
+)
 from prompt_queue.jobs.ids import new_id
 from prompt_queue.jobs.job import Claim
-from prompt_queue.jobs.outcome import CallEnd
-from prompt_queue.store.prompt_store import JsonObject, PromptStore
+from prompt_queue.jobs.outcome import CallEnd, Intent
+from prompt_queue.store.prompt_store import JsonObject, PromptStore, Ruling
 from prompt_queue.worker.grouped import Grouped
 from prompt_queue.worker.patience import patiently
 
 PAUSED_SECONDS = 5.0
 """How long a job waits that was claimed just before all its models were paused."""
+
+BY_HAND_SECONDS = 30.0
+"""How long a job waits for a model that somebody took out of service, before it looks again."""
+
+BUDGET_SECONDS = 4.0
+"""How long a job waits for its retry where those of the model are used up."""
 
 
 class StoreLedger:
@@ -22,41 +34,54 @@ class StoreLedger:
     def __init__(self, store: PromptStore, worker: str) -> None:
         self._store = store
         self._worker = worker
-        self._intents: Grouped[JsonObject, str] = Grouped(self._begin)
+        self._intents: Grouped[JsonObject, Ruling] = Grouped(self._begin)
         self._ends: Grouped[CallEnd, None] = Grouped(self._end)
 
-    async def intend(self, claim: Claim, model: str) -> UUID:
+    async def intend(self, claim: Claim, model: str) -> Intent:
         """Commit the intent of one paid call; only then may a byte leave.
 
-        Waits while the database is away. Raises LeaseLost, ModelPaused, OutcomeUnknown.
+        Waits while the database is away. Raises LeaseLost, ModelPaused, BreakerOpen, RetryBudget,
+        OutcomeUnknown.
         """
         call_id = new_id()
         reached("intent.before")
-        verdict = await self._intents.submit(
+        ruling = await self._intents.submit(
             {
                 "call_id": str(call_id),
                 "job_id": str(claim.job_id),
                 "lease_token": str(claim.lease_token),
                 "model": model,
                 "worker": self._worker,
+                "retry_count": claim.retry_count,
             }
         )
-        if verdict == "lease_lost":
-            raise LeaseLost
-        if verdict == "model_paused":
-            raise ModelPaused(retry_after=PAUSED_SECONDS)
-        if verdict == "outcome_unknown":
-            raise OutcomeUnknown
-        reached("intent.committed")
-        return call_id
+        match ruling.verdict:
+            case "granted":
+                reached("intent.committed")
+                return Intent(call_id, ruling.outage_seconds)
+            case "lease_lost":
+                raise LeaseLost
+            case "model_paused":
+                raise ModelPaused(retry_after=PAUSED_SECONDS)
+            case "breaker_open":
+                wait = BY_HAND_SECONDS if ruling.wait_seconds is None else ruling.wait_seconds
+                raise BreakerOpen(
+                    retry_after=max(wait, 1.0), outage_seconds=ruling.outage_seconds or 0.0
+                )
+            case "retry_budget":
+                raise RetryBudget(retry_after=BUDGET_SECONDS)
+            case "outcome_unknown":
+                raise OutcomeUnknown
+        # A newer database may know verdicts that this worker does not: no call without a grant.
+        raise ModelPaused(retry_after=PAUSED_SECONDS)
 
     async def record(self, end: CallEnd) -> None:
         """Write how a call ended."""
         await self._ends.submit(end)
 
-    async def _begin(self, calls: Sequence[JsonObject]) -> Sequence[str]:
-        verdicts = await patiently(lambda: self._store.begin_calls(calls))
-        return [verdicts[UUID(call["call_id"])] for call in calls]
+    async def _begin(self, calls: Sequence[JsonObject]) -> Sequence[Ruling]:
+        rulings = await patiently(lambda: self._store.begin_calls(calls))
+        return [rulings[UUID(call["call_id"])] for call in calls]
 
     async def _end(self, ends: Sequence[CallEnd]) -> Sequence[None]:
         await patiently(lambda: self._store.end_calls(ends))

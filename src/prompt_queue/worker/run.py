@@ -14,6 +14,7 @@ from pathlib import Path
 from prompt_queue.failpoints import reached
 from prompt_queue.generation.generator import Generator
 from prompt_queue.generation.grok import GrokClient
+from prompt_queue.generation.listing import ModelChain, listed_models
 from prompt_queue.generation.pictures import PictureSource
 from prompt_queue.generation.timeouts import CallTimeouts
 from prompt_queue.guards.egress import guarded_session, provider_session
@@ -26,6 +27,7 @@ from prompt_queue.storage.keyfile import read_or_make_key
 from prompt_queue.storage.local import LocalPictures
 from prompt_queue.store.database import Database, Listener
 from prompt_queue.store.embedded import default_data_dir
+from prompt_queue.store.model_store import ModelStore
 from prompt_queue.store.operator_store import OperatorStore, Retention
 from prompt_queue.store.prompt_store import PromptStore
 from prompt_queue.store.worker_store import WorkerStore
@@ -36,6 +38,7 @@ from prompt_queue.worker.janitor import Janitor
 from prompt_queue.worker.leases import HeldLeases
 from prompt_queue.worker.ledger import StoreLedger
 from prompt_queue.worker.loop import WorkLoop
+from prompt_queue.worker.model_watch import ModelWatch
 from prompt_queue.worker.patience import patiently
 from prompt_queue.worker.stations import GenerationStation
 
@@ -66,6 +69,7 @@ class Crew:
     janitor: Janitor
     leases: HeldLeases
     heartbeat: Heartbeat
+    model_watch: ModelWatch
     name: str
 
 
@@ -81,6 +85,8 @@ async def crew(settings: Settings, database: Database) -> AsyncIterator[Crew]:
     store = PromptStore(database)
     trusted = trusted_authorities(settings.trusted_image_hosts)
     leases = HeldLeases()
+    chain = ModelChain(settings.models)
+    api_key = settings.xai_api_key.get_secret_value()
     longest_call = max(settings.attempt_timeout_seconds, settings.attempt_timeout_max_seconds)
     async with (
         provider_session(settings.xai_api_base) as provider,
@@ -89,7 +95,7 @@ async def crew(settings: Settings, database: Database) -> AsyncIterator[Crew]:
         client = GrokClient(
             provider,
             settings.xai_api_base,
-            settings.xai_api_key.get_secret_value(),
+            api_key,
             settings.reasoning_effort,
             CallTimeouts(settings.attempt_timeout_seconds, longest_call),
         )
@@ -102,13 +108,14 @@ async def crew(settings: Settings, database: Database) -> AsyncIterator[Crew]:
         )
         station = GenerationStation(
             store,
-            Generator(client, pictures, settings.models),
+            Generator(client, pictures, chain),
             StoreLedger(store, name),
             retry_policy(settings),
             worker=name,
             lease_seconds=settings.lease_seconds,
             attempt_deadline=longest_call * len(settings.models) + PICTURE_SECONDS,
             models=settings.models,
+            patience=settings.outage_seconds,
         )
         loop = WorkLoop(
             [station],
@@ -134,6 +141,11 @@ async def crew(settings: Settings, database: Database) -> AsyncIterator[Crew]:
             ),
             leases,
             Heartbeat(database.dsn, name, settings.concurrency, leases, settings.lease_seconds),
+            ModelWatch(
+                chain,
+                ModelStore(database),
+                lambda: listed_models(provider, settings.xai_api_base, api_key),
+            ),
             name,
         )
 
@@ -190,6 +202,7 @@ async def _run_crew(parts: Crew, database: Database) -> None:
     background = [
         asyncio.create_task(listener.run()),
         asyncio.create_task(parts.janitor.run(lambda: listener.hears)),
+        asyncio.create_task(parts.model_watch.run()),
     ]
     for task in background:
         # A worker that cannot look any more would live on and do nothing.
@@ -222,6 +235,7 @@ def build_tick(
         async with crew(settings, database) as parts:
             rescued = await parts.janitor.clean()
             await parts.janitor.forget()
+            await parts.model_watch.recall()
             reached("cron.claimed")
             parts.heartbeat.start()
             try:

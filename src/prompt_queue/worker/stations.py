@@ -46,6 +46,7 @@ class GenerationStation:
         lease_seconds: float,
         attempt_deadline: float,
         models: Sequence[str],
+        patience: float,
     ) -> None:
         self._store = store
         self._generator = generator
@@ -55,6 +56,7 @@ class GenerationStation:
         self._lease_seconds = lease_seconds
         self._attempt_deadline = attempt_deadline
         self._models = tuple(models)
+        self._patience = patience
         self._settles: Grouped[JsonObject, Settled] = Grouped(self._write_outcomes)
 
     async def claim(self, limit: int) -> list[Claim]:
@@ -90,7 +92,9 @@ class GenerationStation:
         return Done(prompt)
 
     def _decide(self, claim: Claim, failure: PromptFailure, draw: float) -> Outcome:
-        outcome = decide(claim, failure, self._policy, draw, last_resort(claim))
+        outcome = decide(
+            claim, failure, self._policy, draw, last_resort(claim), patience=self._patience
+        )
         if isinstance(outcome, Done):
             log(
                 Event.JOB_DEGRADED,

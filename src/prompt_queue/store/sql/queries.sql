@@ -87,7 +87,10 @@ select h as job_id from public.heartbeat_prompt_jobs($1, $2, $3) h;
 select s.job_id, s.applied, s.status from public.settle_prompt_jobs($1) s;
 
 -- name: begin_calls
-select b.call_id, b.verdict from public.begin_provider_calls($1) b;
+select b.call_id, b.verdict, o.wait_seconds, o.outage_seconds
+from public.begin_provider_calls($1) b
+join jsonb_to_recordset($1) as c (call_id uuid, model text) on c.call_id = b.call_id
+left join lateral public.prompt_model_outage(c.model) o on true;
 
 -- name: end_calls
 select public.end_provider_calls($1);
@@ -113,11 +116,41 @@ select public.retry_prompt_jobs($1, $2, $3, $4, $5, $6) as retried;
 select public.pause_prompt_queue($1, $2, $3) as changed;
 
 -- name: resume
-select public.resume_prompt_queue($1) as changed;
+select public.resume_prompt_queue($1, $2) as changed;
 
 -- name: pauses
 select nullif(p.model, '') as model, p.reason, p.actor, p.paused_at
 from public.prompt_queue_pauses p order by p.model;
+
+-- name: set_breaker
+select public.set_prompt_breaker($1, $2, $3, $4, $5) as changed;
+
+-- name: model_health
+select h.model, case when h.state = 'open' and h.open_until <= clock_timestamp() then 'half_open'
+    else h.state end as state,
+  h.by_hand, h.cause, o.outage_seconds as open_seconds, o.wait_seconds,
+  least(20, h.retries_left + 0.5 * extract(epoch from clock_timestamp() - h.counted_at)::float8)
+    as retries_left,
+  h.listed, h.listed_at, h.redirected
+from public.prompt_model_health h
+left join lateral public.prompt_model_outage(h.model) o on true
+order by h.model;
+
+-- name: listed_models
+select h.model, h.listed from public.prompt_model_health h
+where h.model = any ($1) and h.listed is not null
+  and h.listed_at > clock_timestamp() - make_interval(secs => $2);
+
+-- name: note_listed_models
+select public.note_listed_models($1, $2);
+
+-- name: operator_log
+select l.at, l.actor, l.act, l.model, l.reason from public.prompt_operator_log l
+order by l.id desc limit $1;
+
+-- name: prune_operator_log
+delete from public.prompt_operator_log l
+where l.at < clock_timestamp() - make_interval(secs => $1 * 86400);
 
 -- name: prune_jobs
 select p.deleted, p.after
@@ -149,6 +182,9 @@ select public.free_expired_prompt_leases() as freed,
     select q.job_id from public.prompt_job_queue q
     where q.state = 'capped' order by q.user_id, q.priority desc, q.claim_key limit 1
   ) is not null as capped;
+
+-- name: renew_queue
+select public.renew_prompt_job_queue() as renewed;
 
 -- name: echo
 select pg_notify($1, '');

@@ -1,7 +1,11 @@
 -- Writes the intent of paid calls before a byte leaves. p_calls is an array of
--- {call_id, job_id, lease_token, model, provider, leg, worker}. Verdict per call: granted;
--- lease_lost (the token is not the current one); model_paused; outcome_unknown (more than max_retries sends of
--- this job never got an answer, so that another one could buy the same thing again).
+-- {call_id, job_id, lease_token, model, provider, leg, worker, retry_count}. Verdict per call:
+-- granted; lease_lost (the token is not the current one); model_paused; breaker_open (but one call
+-- may probe a model whose cool-off is over, for as long as it holds its job); retry_budget (retries
+-- are a tenth of a model's answered calls, one in two seconds and 20 at once); outcome_unknown (more
+-- than max_retries sends of this job never got an answer, so that another one could buy the same
+-- thing again). A call without retry_count is from a worker that knows of no breaker: to it an open
+-- one is a pause.
 create or replace function public.begin_provider_calls(p_calls jsonb)
 returns table (call_id uuid, verdict text)
 language plpgsql
@@ -12,17 +16,47 @@ set enable_hashjoin = off
 set enable_mergejoin = off
 as $$
 #variable_conflict use_column
+declare
+  v_now timestamptz := clock_timestamp();
+  v_cool text[];
+  v_probed text[];
 begin
   -- A statement sees what was committed when it began, so the wait for the lock comes before it.
   perform 1 from public.prompt_job_queue q
   where q.job_id in (select (o ->> 'job_id')::uuid from jsonb_array_elements(p_calls) o)
   order by q.job_id
   for update;
+  perform 1 from public.prompt_model_health h
+  where h.model in (
+    select o ->> 'model' from jsonb_array_elements(p_calls) o where (o ->> 'retry_count')::int > 0
+  )
+  order by h.model
+  for update;
+  -- Who finds the row locked sees somebody else's probe: no need to wait for it.
+  select array_agg(c.model) into v_cool
+  from (
+    select h.model from public.prompt_model_health h
+    where h.model in (select o ->> 'model' from jsonb_array_elements(p_calls) o)
+      and h.state = 'open' and h.open_until <= v_now
+    order by h.model
+    for update skip locked
+  ) c;
+  if v_cool is not null then
+    select array_agg(h.model) into v_probed
+    from public.prompt_model_health h
+    where h.model = any (v_cool) and h.state = 'open' and h.open_until <= v_now
+      and not exists (
+        select from public.provider_calls c
+        join public.prompt_job_queue q on q.job_id = c.job_id and q.lease_token = c.lease_token
+        where c.call_id = h.probe_call_id and c.state = 'sent'
+      );
+  end if;
   return query
   with asked as materialized (
     select *
     from jsonb_to_recordset(p_calls) as c (
-      call_id uuid, job_id uuid, lease_token uuid, model text, provider text, leg text, worker text
+      call_id uuid, job_id uuid, lease_token uuid, model text, provider text, leg text, worker text,
+      retry_count int
     )
   ),
   held as materialized (
@@ -32,13 +66,16 @@ begin
     order by q.job_id
     for update
   ),
-  judged as materialized (
-    select a.*, h.user_id,
+  allowed as materialized (
+    select a.*, h.user_id, m.state = 'open' as is_open,
+      least(20, m.retries_left + 0.5 * greatest(extract(epoch from v_now - m.counted_at), 0))
+        as retries_left,
       case
         when h.lease_token is null or h.lease_token <> a.lease_token then 'lease_lost'
         when exists (
           select from public.prompt_queue_pauses p where p.model = a.model
         ) then 'model_paused'
+        when m.state = 'open' and a.model <> all (coalesce(v_probed, '{}')) then 'breaker_open'
         when (
           select count(*)
           from public.provider_calls c
@@ -50,6 +87,25 @@ begin
     from asked a
     left join held h on h.job_id = a.job_id
     left join public.prompt_generation_jobs j on j.id = a.job_id
+    left join public.prompt_model_health m on m.model = a.model
+  ),
+  counted as materialized (
+    select l.*,
+      row_number() over (partition by l.model, l.verdict order by l.call_id) as nth,
+      count(*) filter (where l.retry_count > 0)
+        over (partition by l.model, l.verdict order by l.call_id) as nth_retry
+    from allowed l
+  ),
+  judged as materialized (
+    select c.*,
+      case
+        when c.verdict = 'granted' and c.is_open then
+          case when c.nth = 1 then 'granted' else 'breaker_open' end
+        when c.verdict = 'granted' and c.retry_count > 0 and c.nth_retry > c.retries_left
+          then 'retry_budget'
+        else c.verdict
+      end as ruling
+    from counted c
   ),
   written as (
     insert into public.provider_calls (
@@ -58,9 +114,32 @@ begin
     select j.call_id, j.job_id, j.user_id, j.lease_token, j.worker, coalesce(j.provider, 'xai'),
       coalesce(j.leg, 'prompt'), j.model
     from judged j
-    where j.verdict = 'granted'
+    where j.ruling = 'granted'
     on conflict do nothing
+  ),
+  probing as (
+    update public.prompt_model_health m
+    set probe_call_id = j.call_id
+    from judged j
+    where j.ruling = 'granted' and j.is_open and m.model = j.model
+  ),
+  spent as (
+    update public.prompt_model_health m
+    set retries_left = s.retries_left - s.retries, counted_at = v_now,
+      good = m.good * s.fading, bad = m.bad * s.fading
+    from (
+      select j.model, min(j.retries_left) as retries_left, count(*) as retries,
+        power(0.5, greatest(extract(epoch from v_now - min(h.counted_at)), 0) / 30) as fading
+      from judged j
+      join public.prompt_model_health h on h.model = j.model
+      where j.ruling = 'granted' and j.retry_count > 0 and not j.is_open
+      group by j.model
+    ) s
+    where m.model = s.model
   )
-  select j.call_id, j.verdict from judged j;
+  select j.call_id,
+    case when j.ruling = 'breaker_open' and j.retry_count is null then 'model_paused'
+      else j.ruling end
+  from judged j;
 end
 $$;

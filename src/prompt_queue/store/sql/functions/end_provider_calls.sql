@@ -1,6 +1,8 @@
 -- Writes how paid calls ended. p_calls is an array of {call_id, answered, http_status, error_code,
--- served_model, prompt_tokens, completion_tokens, reasoning_tokens, image_tokens, cached_tokens,
--- cost_usd}. A call that has its ending keeps it. Returns how many were written.
+-- served_model, breaker, redirected, prompt_tokens, completion_tokens, reasoning_tokens,
+-- image_tokens, cached_tokens, cost_usd}; breaker is what the ending says about the model, see
+-- judge_prompt_models, redirected that another model answered. A call that has its ending keeps it.
+-- Returns how many were written.
 create or replace function public.end_provider_calls(p_calls jsonb)
 returns int
 language plpgsql
@@ -12,20 +14,40 @@ set enable_mergejoin = off
 as $$
 declare
   v_count int;
+  v_telling jsonb;
+  v_redirected text[];
 begin
-  update public.provider_calls c
-  set state = case when e.answered then 'answered' else 'unanswered' end,
-    http_status = e.http_status, error_code = e.error_code, served_model = e.served_model,
-    prompt_tokens = e.prompt_tokens, completion_tokens = e.completion_tokens,
-    reasoning_tokens = e.reasoning_tokens, image_tokens = e.image_tokens,
-    cached_tokens = e.cached_tokens, cost_usd = e.cost_usd, ended_at = clock_timestamp()
-  from jsonb_to_recordset(p_calls) as e (
-    call_id uuid, answered boolean, http_status int, error_code text, served_model text,
-    prompt_tokens int, completion_tokens int, reasoning_tokens int, image_tokens int,
-    cached_tokens int, cost_usd numeric
+  with ended as (
+    update public.provider_calls c
+    set state = case when e.answered then 'answered' else 'unanswered' end,
+      http_status = e.http_status, error_code = e.error_code, served_model = e.served_model,
+      prompt_tokens = e.prompt_tokens, completion_tokens = e.completion_tokens,
+      reasoning_tokens = e.reasoning_tokens, image_tokens = e.image_tokens,
+      cached_tokens = e.cached_tokens, cost_usd = e.cost_usd, ended_at = clock_timestamp()
+    from jsonb_to_recordset(p_calls) as e (
+      call_id uuid, answered boolean, http_status int, error_code text, served_model text,
+      breaker text, redirected boolean, prompt_tokens int, completion_tokens int,
+      reasoning_tokens int, image_tokens int, cached_tokens int, cost_usd numeric
+    )
+    where c.call_id = e.call_id and c.state = 'sent'
+    returning c.call_id, c.model, e.breaker, e.error_code, e.redirected
   )
-  where c.call_id = e.call_id and c.state = 'sent';
-  get diagnostics v_count = row_count;
+  select count(*),
+    jsonb_agg(jsonb_build_object('call_id', d.call_id, 'model', d.model, 'breaker', d.breaker,
+      'error_code', d.error_code)) filter (where d.breaker is not null),
+    array_agg(d.model) filter (where d.redirected)
+  into v_count, v_telling, v_redirected
+  from ended d;
+  if v_telling is not null then
+    perform public.judge_prompt_models(v_telling);
+  end if;
+  if v_redirected is not null then
+    update public.prompt_model_health h
+    set redirected = h.redirected + r.times
+    from (select m.model, count(*) from unnest(v_redirected) as m (model) group by m.model)
+      as r (model, times)
+    where h.model = r.model;
+  end if;
   return v_count;
 end
 $$;

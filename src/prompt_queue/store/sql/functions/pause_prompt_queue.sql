@@ -11,6 +11,11 @@ begin
   insert into public.prompt_queue_pauses (model, reason, actor)
   values (coalesce(p_model, ''), p_reason, p_actor)
   on conflict do nothing;
-  return found;
+  if not found then
+    return false;
+  end if;
+  insert into public.prompt_operator_log (actor, act, model, reason)
+  values (p_actor, 'paused', p_model, p_reason);
+  return true;
 end
 $$;
