@@ -45,7 +45,7 @@ GROUPS = {
         "cron_secret",
         "cron_budget_seconds",
     ),
-    "Pictures": ("trusted_image_hosts", "upload_max_bytes", "upload_link_seconds"),
+    "Pictures": ("image_mode", "trusted_image_hosts", "upload_max_bytes", "upload_link_seconds"),
     "Workers": (
         "workers",
         "concurrency",

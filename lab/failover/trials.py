@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from lab.failover.pair import Pair
 from lab.processes import Server, serving
 from lab.rig import Rig
+from prompt_queue.storage.samples import read_sample
 
 BEFORE_SECONDS = 2.0
 _NOTICED_SECONDS = (0.2, 1.5)
@@ -62,7 +63,10 @@ async def _trial(rig: Rig, pair: Pair, server: Server, number: int) -> Trial:
 
 async def _enqueue(rig: Rig, server: Server, key: str) -> int | None:
     """The status of one request by HTTP, the same for the same key; cancelled if it was taken."""
-    body = {"rowId": str(rig.row), "targetUrl": "https://example.com/a.jpg"}
+    body = {
+        "rowId": str(rig.row),
+        "targetUrl": rig.pictures.add("asked.jpg", read_sample("cat.jpg")),
+    }
     reply = await server.ask(
         "POST", "/api/prompt/queue", headers={"Idempotency-Key": key}, body=body
     )

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from lab.hosts.fleet import INSIDE, OUTSIDE, SERVER, WORKERS, Fleet
 from lab.logs import LeaseChange
 from lab.rig import Rig
+from prompt_queue.storage.samples import read_sample
 
 LEASE_SECONDS = 2.0
 BEFORE_SECONDS = 2.0
@@ -98,7 +99,10 @@ async def _trial(rig: Rig, fleet: Fleet, kind: str, number: int) -> Trial:
 
 async def _enqueue(rig: Rig, fleet: Fleet, key: str) -> int | None:
     """The status of one request by HTTP, the same for the same key; cancelled if it was taken."""
-    body = {"rowId": str(rig.row), "targetUrl": "https://example.com/a.jpg"}
+    body = {
+        "rowId": str(rig.row),
+        "targetUrl": rig.pictures.add("asked.jpg", read_sample("cat.jpg")),
+    }
     headers = {"Idempotency-Key": key}
     reply = await fleet.ask("POST", "/api/prompt/queue", headers, body)
     if reply and reply.status == 202:

@@ -2,7 +2,8 @@
 
 -- >>> begin_provider_calls
 -- Writes the intent of paid calls before a byte leaves. p_calls is an array of
--- {call_id, job_id, lease_token, model, provider, leg, worker, retry_count}. Verdict per call:
+-- {call_id, job_id, lease_token, model, provider, leg, worker, retry_count, pictures}; the pictures
+-- that the call is about are noted in the timeline of the job, once. Verdict per call:
 -- granted; lease_lost (the token is not the current one); model_paused; breaker_open (but one call
 -- may probe a model whose cool-off is over, for as long as it holds its job); retry_budget (retries
 -- are a tenth of a model's answered calls, one in two seconds and 20 at once); outcome_unknown (more
@@ -59,7 +60,7 @@ begin
     select *
     from jsonb_to_recordset(p_calls) as c (
       call_id uuid, job_id uuid, lease_token uuid, model text, provider text, leg text, worker text,
-      retry_count int
+      retry_count int, pictures jsonb
     )
   ),
   held as materialized (
@@ -119,6 +120,17 @@ begin
     from judged j
     where j.ruling = 'granted'
     on conflict do nothing
+  ),
+  looked_at as (
+    insert into public.prompt_job_events (job_id, user_id, kind, data)
+    select distinct on (j.job_id) j.job_id, j.user_id, 'pictures',
+      jsonb_build_object('pictures', j.pictures)
+    from judged j
+    where j.ruling = 'granted' and j.pictures <> '[]' and not exists (
+      select from public.prompt_job_events e
+      where e.job_id = j.job_id and e.kind = 'pictures' and e.data -> 'pictures' = j.pictures
+    )
+    order by j.job_id
   ),
   probing as (
     update public.prompt_model_health m
@@ -370,7 +382,7 @@ $$;
 -- before then sees an empty table; nothing reads this table with one, and what was claimed stays
 -- fenced by its token. Returns whether it was done; false too where somebody is in the way.
 create or replace function public.renew_prompt_job_queue(
-  p_least_dead bigint default 20000, p_least_ms double precision default 2
+  p_least_dead bigint default 5000, p_least_ms double precision default 1
 )
 returns boolean
 language plpgsql

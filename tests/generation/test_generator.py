@@ -1,7 +1,9 @@
 """The flow from a claimed job to its prompt."""
 
 import asyncio
+import hashlib
 import logging
+import re
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -14,10 +16,11 @@ from aiohttp import web
 from prompt_queue.generation.generator import Generator
 from prompt_queue.generation.grok import GrokClient
 from prompt_queue.generation.listing import ModelChain
-from prompt_queue.generation.pictures import PictureSource
+from prompt_queue.generation.pictures import ImageMode, PictureSource
 from prompt_queue.generation.timeouts import CallTimeouts
 from prompt_queue.guards.egress import guarded_session, provider_session
 from prompt_queue.guards.signing import LinkSigner
+from prompt_queue.guards.urls import PictureUrl
 from prompt_queue.jobs.errors import (
     BadInput,
     LeaseLost,
@@ -25,6 +28,7 @@ from prompt_queue.jobs.errors import (
     OurBug,
     OutcomeUnknown,
     OutOfCredit,
+    PictureUnfetched,
     PromptFailure,
     RateLimited,
     Refused,
@@ -33,7 +37,9 @@ from prompt_queue.jobs.errors import (
 )
 from prompt_queue.jobs.job import Claim
 from prompt_queue.jobs.outcome import CallEnd, Intent
+from prompt_queue.jobs.pictures import SeenPicture
 from prompt_queue.storage.local import LocalPictures
+from prompt_queue.storage.samples import read_sample
 from tests.generation.fake_grok import (
     KEY,
     PROMPT,
@@ -47,6 +53,7 @@ from tests.generation.fake_grok import (
 )
 
 OWN = "http://127.0.0.1:9"
+PUBLIC = "https://example.com/t.jpg"
 MODELS = ("grok-4.7", "grok-4.6", "grok-4.3")
 
 
@@ -60,11 +67,13 @@ class Book:
         self.refuses: Exception | None = None
         self.breaks = False
         self.slow = 0.0
+        self.pictures: list[SeenPicture] = []
 
-    async def intend(self, claim: Claim, model: str) -> Intent:
+    async def intend(self, claim: Claim, model: str, pictures: Sequence[SeenPicture]) -> Intent:
         if self.refuses:
             raise self.refuses
         self.lines.append(f"intend {model}")
+        self.pictures = list(pictures)
         self.calls.append(uuid4())
         return Intent(self.calls[-1])
 
@@ -76,9 +85,7 @@ class Book:
         self.ends.append(end)
 
 
-def claim(
-    retry_count: int = 0, target: str = "https://example.com/t.jpg", refs: Sequence[str] = ()
-) -> Claim:
+def claim(retry_count: int = 0, target: str = PUBLIC, refs: Sequence[str] = ()) -> Claim:
     return Claim(
         job_id=uuid4(),
         user_id=uuid4(),
@@ -93,7 +100,11 @@ def claim(
 
 @asynccontextmanager
 async def generating(
-    script: Script, folder: Path, seconds: float = 5.0, models: Sequence[str] = MODELS
+    script: Script,
+    folder: Path,
+    seconds: float = 5.0,
+    models: Sequence[str] = MODELS,
+    image_mode: ImageMode = "auto",
 ) -> AsyncIterator[tuple[Generator, FakeGrok]]:
     async with (
         fake_grok(script) as grok,
@@ -102,8 +113,20 @@ async def generating(
     ):
         client = GrokClient(session, grok.base, KEY, "low", CallTimeouts(seconds, seconds))
         signer = LinkSigner(b"s" * 32)
-        pictures = PictureSource(guarded, LocalPictures(folder), signer, OWN)
-        yield Generator(client, pictures, ModelChain(models)), grok
+        pictures = PictureSource(guarded, LocalPictures(folder), signer, OWN, download=download)
+        yield Generator(client, pictures, ModelChain(models), image_mode), grok
+
+
+async def download(_session: object, _url: PictureUrl, _role: str) -> bytes:
+    """Every public address leads to the same photograph."""
+    return read_sample("cat.jpg")
+
+
+def addresses(grok: FakeGrok, call: int = 0) -> list[str]:
+    """How the pictures of a request were sent: by their address, or inline."""
+    parts = grok.requests[call]["messages"][1]["content"]
+    urls = [part["image_url"]["url"] for part in parts if part["type"] == "image_url"]
+    return [url.partition("/jpeg;base64,")[0] for url in urls]
 
 
 async def test_pictures_become_a_prompt(tmp_path: Path) -> None:
@@ -154,6 +177,68 @@ async def test_a_bad_picture_costs_nothing(tmp_path: Path) -> None:
         with pytest.raises(BadInput, match="reference picture 2"):
             await maker.generate(claim(refs=["https://a.example.com/", "http://127.0.0.1/"]), book)
         assert (grok.requests, book.lines) == ([], [])
+
+
+UNFETCHED = "Fetching images over plain http:// is not supported."
+
+
+@pytest.mark.parametrize(
+    ("mode", "sent"),
+    [("pass", ["data:image", PUBLIC]), ("inline", ["data:image", "data:image"]),
+     ("auto", ["data:image", PUBLIC])],
+)  # fmt: skip
+async def test_the_mode_decides_what_is_sent_of_a_public_picture(
+    tmp_path: Path, mode: ImageMode, sent: list[str]
+) -> None:
+    """Our own go inline always; each was looked at, and the book knows what was seen."""
+    book = Book()
+    async with generating(always(completion), tmp_path, image_mode=mode) as (maker, grok):
+        await maker.generate(claim(refs=[f"{OWN}/samples/cat.jpg"]), book)
+        assert addresses(grok) == sent
+    digest = hashlib.sha256(read_sample("cat.jpg")).hexdigest()
+    assert [(seen.place, seen.sha256, seen.media_type) for seen in book.pictures] == [
+        (0, digest, "image/jpeg"), (1, digest, "image/jpeg"),
+    ]  # fmt: skip
+
+
+async def test_what_grok_cannot_fetch_is_sent_inline_once(tmp_path: Path) -> None:
+    """A second call of its own in the book, and no third one."""
+    book = Book()
+    script = always(lambda: failing(400, UNFETCHED), completion)
+    async with generating(script, tmp_path) as (maker, grok):
+        await maker.generate(claim(), book)
+        assert [addresses(grok, 0), addresses(grok, 1)] == [[PUBLIC], ["data:image"]]
+    assert book.lines == [
+        "intend grok-4.7", "record picture_unfetched", "intend grok-4.7", "record ok",
+    ]  # fmt: skip
+    async with generating(always(lambda: failing(400, UNFETCHED)), tmp_path) as (maker, grok):
+        with pytest.raises(PictureUnfetched, match="could not fetch"):
+            await maker.generate(claim(), Book())
+        assert len(grok.requests) == 2
+
+
+@pytest.mark.parametrize(("mode", "target"), [("pass", PUBLIC), ("auto", f"{OWN}/samples/cat.jpg")])
+async def test_inline_is_no_second_try_where_it_changes_nothing(
+    tmp_path: Path, mode: ImageMode, target: str
+) -> None:
+    """In `pass` mode it is forbidden; a picture of our own went inline before."""
+    script = always(lambda: failing(400, UNFETCHED))
+    async with generating(script, tmp_path, image_mode=mode) as (maker, grok):
+        with pytest.raises(PictureUnfetched):
+            await maker.generate(claim(target=target), Book())
+        assert len(grok.requests) == 1
+
+
+async def test_the_last_resort_tells_what_was_seen(tmp_path: Path) -> None:
+    """Before a look at the pictures the template is about any; afterwards about these."""
+    async with generating(always(lambda: failing(500)), tmp_path) as (maker, _):
+        job = claim()
+        before = await maker.last_resort(job)
+        with pytest.raises(Transient):
+            await maker.generate(job, Book())
+        after = await maker.last_resort(job)
+    assert before.text != after.text
+    assert re.search(r"Keep its \w+ format of \d+ by \d+ pixels\.$", after.text)
 
 
 async def test_a_missing_model_leads_to_the_next_one(tmp_path: Path) -> None:

@@ -1,10 +1,12 @@
 """From the address that a user gave to what Grok gets."""
 
 import base64
+import hashlib
 import io
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
+from typing import Any
 
 import pytest
 from aiohttp import web
@@ -13,6 +15,7 @@ from PIL import Image
 from prompt_queue.generation.pictures import PictureSource
 from prompt_queue.guards.egress import guarded_session
 from prompt_queue.guards.signing import LinkSigner
+from prompt_queue.guards.urls import PictureUrl
 from prompt_queue.jobs.errors import BadInput
 from prompt_queue.storage.local import LocalPictures
 from prompt_queue.storage.samples import read_sample
@@ -28,10 +31,16 @@ def png(colour: str = "red", size: tuple[int, int] = (64, 48)) -> bytes:
 
 
 @asynccontextmanager
-async def source(folder: Path, *trusted: str) -> AsyncIterator[PictureSource]:
+async def source(folder: Path, *trusted: str, **more: Any) -> AsyncIterator[PictureSource]:
     hosts = frozenset(trusted)
     async with guarded_session(hosts) as session:
-        yield PictureSource(session, LocalPictures(folder), SIGNER, OWN, hosts)
+        yield PictureSource(session, LocalPictures(folder), SIGNER, OWN, hosts, **more)
+
+
+async def resolved(pictures: PictureSource, url: str, role: str) -> str:
+    """What Grok is sent in `pass` mode."""
+    picture = await pictures.fetch(url, role)
+    return picture.public_url or await pictures.inline(picture)
 
 
 def inline(uri: str) -> Image.Image:
@@ -44,7 +53,7 @@ async def test_our_own_picture_needs_no_http(tmp_path: Path) -> None:
     """No server listens at the link's address: the bytes come from storage."""
     name = LocalPictures(tmp_path).save(png("blue"), "image/png")
     async with source(tmp_path) as pictures:
-        uri = await pictures.resolve(f"{OWN}/files/{SIGNER.sign(name, 0)}", "target picture")
+        uri = await resolved(pictures, f"{OWN}/files/{SIGNER.sign(name, 0)}", "target picture")
     red, green, blue = inline(uri).getpixel((9, 9))
     assert blue > 200
     assert max(red, green) < 60
@@ -53,14 +62,29 @@ async def test_our_own_picture_needs_no_http(tmp_path: Path) -> None:
 async def test_a_sample_needs_no_http(tmp_path: Path) -> None:
     """The packaged photograph itself is sent."""
     async with source(tmp_path) as pictures:
-        uri = await pictures.resolve(f"{OWN}/samples/cat.jpg", "target picture")
+        uri = await resolved(pictures, f"{OWN}/samples/cat.jpg", "target picture")
     assert inline(uri).size == Image.open(io.BytesIO(read_sample("cat.jpg"))).size
 
 
 async def test_a_public_address_is_passed_on_in_its_canonical_spelling(tmp_path: Path) -> None:
-    """The provider fetches it; we do not."""
-    async with source(tmp_path) as pictures:
-        url = await pictures.resolve("HTTPS://Example.COM:443/a.jpg?b=c", "target picture")
+    """Fetched by us first: what we looked at is what we tell of."""
+    asked: list[str] = []
+
+    async def download(_session: object, url: PictureUrl, _role: str) -> bytes:
+        asked.append(url.text)
+        return png("red", (640, 480))
+
+    async with source(tmp_path, download=download) as pictures:
+        picture = await pictures.fetch("HTTPS://Example.COM:443/a.jpg?b=c", "target picture")
+        assert (picture.facts.width, picture.facts.height) == (640, 480)
+        assert picture.sha256 == hashlib.sha256(picture.data).hexdigest()
+        again = await pictures.fetch("HTTPS://Example.COM:443/a.jpg?b=c", "reference picture 1")
+        assert (again.data, again.role) == (picture.data, "reference picture 1")
+        look = await pictures.look_back("HTTPS://Example.COM:443/a.jpg?b=c")
+        assert (look.width, look.height, look.colours) == (640, 480, ("red",))
+        assert await pictures.look_back("https://example.com/never-fetched.jpg") is None
+        assert asked == ["https://example.com/a.jpg?b=c"]
+        url = await resolved(pictures, "HTTPS://Example.COM:443/a.jpg?b=c", "target picture")
     assert url == "https://example.com/a.jpg?b=c"
 
 
@@ -78,10 +102,10 @@ async def test_a_picture_of_a_trusted_server_is_fetched_and_sent_inline(tmp_path
     authority = "{}:{}".format(*runner.addresses[0][:2])
     try:
         async with source(tmp_path, authority) as pictures:
-            uri = await pictures.resolve(f"http://{authority}/a.png", "target picture")
+            uri = await resolved(pictures, f"http://{authority}/a.png", "target picture")
             assert inline(uri).getpixel((9, 9))[1] > 200
             with pytest.raises(BadInput, match=r"reference picture 3 could not .* answered 404"):
-                await pictures.resolve(f"http://{authority}/b.png", "reference picture 3")
+                await resolved(pictures, f"http://{authority}/b.png", "reference picture 3")
     finally:
         await runner.cleanup()
 
@@ -103,7 +127,7 @@ async def test_anything_else_fails_with_a_sentence_that_names_the_picture(
     """The user learns which picture it is and why."""
     async with source(tmp_path) as pictures:
         with pytest.raises(BadInput, match=words) as raised:
-            await pictures.resolve(url, "reference picture 2")
+            await resolved(pictures, url, "reference picture 2")
     assert str(raised.value).startswith("The reference picture 2 cannot be used. ")
 
 
@@ -112,4 +136,4 @@ async def test_a_stored_picture_that_is_damaged_fails_with_a_sentence(tmp_path: 
     name = LocalPictures(tmp_path).save(png()[:60], "image/png")
     async with source(tmp_path) as pictures:
         with pytest.raises(BadInput, match="damaged"):
-            await pictures.resolve(f"{OWN}/files/{SIGNER.sign(name, 0)}", "target picture")
+            await resolved(pictures, f"{OWN}/files/{SIGNER.sign(name, 0)}", "target picture")

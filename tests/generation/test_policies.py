@@ -16,6 +16,7 @@ from prompt_queue.jobs.errors import (
     OurBug,
     OutcomeUnknown,
     OutOfCredit,
+    PictureUnfetched,
     PromptFailure,
     RateLimited,
     Refused,
@@ -84,6 +85,7 @@ def test_every_class_has_a_policy_a_code_and_a_sentence_of_its_own() -> None:
         (RetryBudget(retry_after=7.0), Postponed(7.1, "", ""), Postponed(7.4, "", "")),
         (ModelUnusable(), Failed("", ""), Failed("", "")),
         (BadInput(), Failed("", ""), Failed("", "")),
+        (PictureUnfetched(), Failed("", ""), Failed("", "")),
         (Refused(), Failed("", ""), Failed("", "")),
         (OutcomeUnknown(), Failed("", ""), Failed("", "")),
         (WorkerDied(), Failed("", ""), Failed("", "")),
@@ -114,7 +116,7 @@ def test_the_last_resort_is_for_when_nothing_more_is_tried() -> None:
             ending = Done(prompt, kind.code) if carried else Failed(kind.sentence, kind.code)
             assert (first, last) == (ending, ending)
     never = {kind for kind, policy in POLICIES.items() if not policy.falls_back}
-    assert never == {Refused, BadInput, WorkerDied}
+    assert never == {Refused, BadInput, PictureUnfetched, WorkerDied}
 
 
 @pytest.mark.parametrize(

@@ -4,7 +4,7 @@ from uuid import uuid4
 
 import pytest
 
-from prompt_queue.generation.templates import last_resort, template_prompt
+from prompt_queue.generation.templates import Look, last_resort, template_prompt
 from prompt_queue.generation.validation import validate_prompt
 from prompt_queue.jobs.job import Claim, MinQuality, Operation
 
@@ -45,3 +45,25 @@ def test_a_prompt_that_was_to_be_made_better_is_its_own_last_resort() -> None:
     prompt = last_resort(claim(operation=Operation.ENHANCE, existing_prompt="Make it red."))
     assert prompt is not None
     assert (prompt.text, prompt.source, prompt.degraded) == ("Make it red.", "existing", True)
+
+
+def test_what_is_known_of_the_pictures_is_woven_in() -> None:
+    """Sizes and colours in words, of the target and of the references that were seen."""
+    target = Look(1920, 1080, ("blue", "white"))
+    alone = template_prompt(0, target)
+    assert alone.startswith(template_prompt(0))
+    assert "Keep the balance of blue and white in the target image." in alone
+    assert alone.endswith("Keep its landscape format of 1920 by 1080 pixels.")
+    seen = (Look(10, 20, ("red", "green", "black")), None, Look(10, 20, ()))
+    several = template_prompt(3, Look(500, 505, ()), seen)
+    assert "Reference image 1 is mainly red, green and black." in several
+    assert "image 2 is" not in several
+    assert several.endswith("Keep its square format of 500 by 505 pixels.")
+    assert "portrait" in template_prompt(0, Look(10, 20, ()))
+
+
+def test_even_the_longest_template_is_a_prompt_that_passes() -> None:
+    """With all the facts of sixteen references."""
+    look = Look(10_000, 4_000, ("purple", "orange", "yellow"))
+    text = template_prompt(16, look, (look,) * 16)
+    assert validate_prompt(text) == text

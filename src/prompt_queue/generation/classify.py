@@ -16,6 +16,7 @@ from prompt_queue.jobs.errors import (
     Misconfigured,
     ModelUnusable,
     OutOfCredit,
+    PictureUnfetched,
     PromptFailure,
     RateLimited,
     Refused,
@@ -68,13 +69,6 @@ def _too_much() -> BadInput:
     return BadInput("The pictures are too many or too large for Grok; send fewer or smaller ones.")
 
 
-def _not_fetched() -> BadInput:
-    return BadInput(
-        "Grok could not fetch one of the pictures; check that every address opens without a login "
-        "and answers within 5 seconds."
-    )
-
-
 def _not_readable() -> BadInput:
     return BadInput("Grok could not read one of the pictures; send undamaged JPEG or PNG files.")
 
@@ -87,7 +81,7 @@ _RULES = (
     _rule("200 400 403 422 451", r"usage guidelines|safety_check|content violat|content policy",
           Refused),
     _rule("200 400 403 404 412 422 424", r"fetching (?:an )?images?|image fetch|plain http\b",
-          _not_fetched),
+          PictureUnfetched),
     _rule("200 400 403 404 412 422", r"not contain a valid|invalid_image|cannot be decoded"
           r"|could not process image|unsupported content-type|data loss or corruption",
           _not_readable),
@@ -103,7 +97,7 @@ _RULES = (
     _rule("413", r"", _too_much),
     _rule("200 400 403 404 412 422",
           r"(?:download|fetch)\w*.{0,80}(?:image|picture|url)"
-          r"|(?:image|picture).{0,80}(?:download|fetch)", _not_fetched),
+          r"|(?:image|picture).{0,80}(?:download|fetch)", PictureUnfetched),
     _rule("200 400 403 404 412 422", r"image|picture|jpe?g|png|base64", _not_readable),
     _rule("412", r"", _not_readable),
     _rule("200 429", r"resource[-_ ]exhausted", RateLimited),

@@ -15,11 +15,20 @@ from prompt_queue.generation.messages import (
     build_messages,
     strategy_of,
 )
-from prompt_queue.generation.pictures import PictureSource
+from prompt_queue.generation.pictures import ImageMode, Picture, PictureSource
+from prompt_queue.generation.templates import last_resort
 from prompt_queue.generation.validation import validate_prompt
-from prompt_queue.jobs.errors import BreakerOpen, LeaseLost, OurBug, PromptFailure, RateLimited
-from prompt_queue.jobs.job import Claim, MinQuality, Operation, is_another_model
+from prompt_queue.jobs.errors import (
+    BreakerOpen,
+    LeaseLost,
+    OurBug,
+    PictureUnfetched,
+    PromptFailure,
+    RateLimited,
+)
+from prompt_queue.jobs.job import Claim, MinQuality, Operation, Source, is_another_model
 from prompt_queue.jobs.outcome import CallEnd, GeneratedPrompt, Intent
+from prompt_queue.jobs.pictures import SeenPicture
 from prompt_queue.jobs.policies import Sign, may_ask_next_model, policy_of
 
 logger = logging.getLogger(__name__)
@@ -30,8 +39,8 @@ _RECORD_SECONDS = 5.0
 class Ledger(Protocol):
     """The book of paid calls."""
 
-    async def intend(self, claim: Claim, model: str) -> Intent:
-        """Commit that a call is about to leave.
+    async def intend(self, claim: Claim, model: str, pictures: Sequence[SeenPicture]) -> Intent:
+        """Commit that a call about these pictures is about to leave.
 
         Raises LeaseLost, ModelPaused, BreakerOpen, RetryBudget, OutcomeUnknown.
         """
@@ -54,10 +63,17 @@ class _NoPrompt(Exception):
 class Generator:
     """Makes prompts with the models of the chain, in its order."""
 
-    def __init__(self, client: GrokClient, pictures: PictureSource, chain: ModelChain) -> None:
+    def __init__(
+        self,
+        client: GrokClient,
+        pictures: PictureSource,
+        chain: ModelChain,
+        image_mode: ImageMode = "auto",
+    ) -> None:
         self._client = client
         self._pictures = pictures
         self._chain = chain
+        self._image_mode = image_mode
 
     async def generate(self, claim: Claim, ledger: Ledger) -> GeneratedPrompt:
         """The prompt for a claimed job. Raises PromptFailure or LeaseLost.
@@ -74,15 +90,38 @@ class Generator:
             logger.exception("job %s stopped by a bug of ours", claim.job_id)
             raise OurBug from error
 
+    async def last_resort(self, claim: Claim) -> GeneratedPrompt | None:
+        """The prompt without a model, about what was seen of the pictures; see `templates`."""
+        plain = last_resort(claim)
+        if plain is None or plain.source is not Source.TEMPLATE:
+            return plain
+        target = await self._pictures.look_back(claim.target_url)
+        seen = [await self._pictures.look_back(url) for url in claim.ref_urls]
+        return last_resort(claim, target, seen)
+
     async def _generate(self, claim: Claim, ledger: Ledger) -> GeneratedPrompt:
-        messages = await self._messages(claim)
+        pictures = await self._fetch(claim)
+        inline = self._image_mode == "inline"
+        try:
+            return await self._ask_chain(pictures, claim, ledger, inline=inline)
+        except PictureUnfetched:
+            passed_on = any(picture.public_url for picture in pictures)
+            if self._image_mode != "auto" or not passed_on:
+                raise
+        return await self._ask_chain(pictures, claim, ledger, inline=True)
+
+    async def _ask_chain(
+        self, pictures: Sequence[Picture], claim: Claim, ledger: Ledger, *, inline: bool
+    ) -> GeneratedPrompt:
+        messages = await self._messages(claim, pictures, inline=inline)
+        seen = _seen(pictures)
         only_first = claim.min_quality is MinQuality.MODEL
         chain = self._chain.names
         *others, last = chain[:1] if only_first else chain
         closed_to_us: list[BreakerOpen] = []
         for model in others:
             try:
-                return await self._ask(model, messages, claim, ledger)
+                return await self._ask(model, messages, seen, claim, ledger)
             except _NoPrompt as none:
                 if not none.may_ask_next:
                     raise none.failure from None
@@ -90,23 +129,33 @@ class Generator:
                     closed_to_us.append(none.failure)
                 logger.info("job %s goes on from %s: %s", claim.job_id, model, none.failure)
         try:
-            return await self._ask(last, messages, claim, ledger)
+            return await self._ask(last, messages, seen, claim, ledger)
         except _NoPrompt as none:
             if isinstance(none.failure, BreakerOpen):
                 raise _shortest([*closed_to_us, none.failure]) from None
             raise none.failure from None
 
-    async def _messages(self, claim: Claim) -> list[Message]:
+    async def _fetch(self, claim: Claim) -> list[Picture]:
+        """The references in their order, and last the target."""
         wanted = [(url, f"reference picture {n}") for n, url in enumerate(claim.ref_urls, start=1)]
         wanted.append((claim.target_url, "target picture"))
         try:
             async with asyncio.TaskGroup() as group:
-                tasks = [
-                    group.create_task(self._pictures.resolve(url, role)) for url, role in wanted
-                ]
+                tasks = [group.create_task(self._pictures.fetch(url, role)) for url, role in wanted]
         except ExceptionGroup as failures:
             raise failures.exceptions[0] from None
-        *references, target = (task.result() for task in tasks)
+        return [task.result() for task in tasks]
+
+    async def _messages(
+        self, claim: Claim, pictures: Sequence[Picture], *, inline: bool
+    ) -> list[Message]:
+        addresses = [
+            picture.public_url
+            if picture.public_url and not inline
+            else await self._pictures.inline(picture)
+            for picture in pictures
+        ]
+        *references, target = addresses
         if claim.operation is Operation.ENHANCE:
             return build_enhancement(
                 references, target, claim.existing_prompt or "", claim.user_instructions
@@ -114,10 +163,15 @@ class Generator:
         return build_messages(references, target, claim.user_instructions)
 
     async def _ask(
-        self, model: str, messages: Sequence[Message], claim: Claim, ledger: Ledger
+        self,
+        model: str,
+        messages: Sequence[Message],
+        seen: Sequence[SeenPicture],
+        claim: Claim,
+        ledger: Ledger,
     ) -> GeneratedPrompt:
         try:
-            intent = await ledger.intend(claim, model)
+            intent = await ledger.intend(claim, model, seen)
         except RateLimited as closed:
             may_ask_next = may_ask_next_model(closed, retries_left=True)
             raise _NoPrompt(closed, may_ask_next=may_ask_next) from closed
@@ -156,6 +210,22 @@ def _shortest(outages: Sequence[BreakerOpen]) -> BreakerOpen:
     waits = [outage.retry_after for outage in outages if outage.retry_after is not None]
     ages = [outage.outage_seconds for outage in outages if outage.outage_seconds is not None]
     return BreakerOpen(retry_after=min(waits, default=None), outage_seconds=min(ages, default=None))
+
+
+def _seen(pictures: Sequence[Picture]) -> list[SeenPicture]:
+    """The target has place 0, the references count from 1."""
+    *references, target = pictures
+    return [
+        SeenPicture(
+            place=place,
+            sha256=picture.sha256,
+            size=len(picture.data),
+            media_type=picture.facts.media_type,
+            width=picture.facts.width,
+            height=picture.facts.height,
+        )
+        for place, picture in enumerate([target, *references])
+    ]
 
 
 def _conversation(claim: Claim) -> str:

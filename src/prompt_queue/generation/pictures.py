@@ -2,10 +2,21 @@
 
 import asyncio
 import base64
-from typing import Protocol
+import hashlib
+from collections import OrderedDict
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, replace
+from typing import Literal, Protocol
 
+from prompt_queue.generation.templates import Look
 from prompt_queue.guards.egress import GuardedSession, fetch_picture
-from prompt_queue.guards.images import PictureRefused, shrink_for_inline
+from prompt_queue.guards.images import (
+    PictureFacts,
+    PictureRefused,
+    inspect_picture,
+    shrink_for_inline,
+)
+from prompt_queue.guards.palette import main_colours
 from prompt_queue.guards.recognition import (
     OwnPicture,
     PublicPicture,
@@ -14,12 +25,23 @@ from prompt_queue.guards.recognition import (
     classify,
 )
 from prompt_queue.guards.signing import LinkSigner
-from prompt_queue.guards.urls import UrlRefused
+from prompt_queue.guards.urls import PictureUrl, UrlRefused
 from prompt_queue.jobs.errors import BadInput
 from prompt_queue.storage.local import PictureMissing
 from prompt_queue.storage.samples import read_sample
 
+ImageMode = Literal["pass", "inline", "auto"]
+"""What Grok is sent of a picture on the public internet: its address, or the picture itself.
+
+auto: the address, and the picture once Grok could not fetch it. Others are always sent inline.
+"""
+
 _DECODED_AT_ONCE = 2
+_REMEMBERED_BYTES = 64 * 1024 * 1024
+_REMEMBERED_SECONDS = 600.0
+
+
+Download = Callable[[GuardedSession, PictureUrl, str], Awaitable[bytes]]
 
 
 class StoredPictures(Protocol):
@@ -30,8 +52,19 @@ class StoredPictures(Protocol):
         ...
 
 
+@dataclass(frozen=True, slots=True)
+class Picture:
+    """A picture that was fetched and looked at. `public_url` is None where only we can reach it."""
+
+    role: str
+    data: bytes
+    facts: PictureFacts
+    sha256: str
+    public_url: str | None
+
+
 class PictureSource:
-    """Resolves addresses. Make it inside the event loop that uses it.
+    """Fetches each picture once, through the guard. Make it inside the event loop that uses it.
 
     `own_origin` is the base URL under which clients reach the server, `trusted` a set of
     `host:port` as `guards.urls.trusted_authorities` gives it.
@@ -44,7 +77,10 @@ class PictureSource:
         signer: LinkSigner,
         own_origin: str,
         trusted: frozenset[str] = frozenset(),
+        *,
+        download: Download = fetch_picture,
     ) -> None:
+        self._download = download
         self._session = session
         self._stored = stored
         self._signer = signer
@@ -52,32 +88,89 @@ class PictureSource:
         self._trusted = trusted
         # A decoded picture can take 120 MB; jobs are many, memory is not.
         self._decoding = asyncio.Semaphore(_DECODED_AT_ONCE)
+        self._remembered: OrderedDict[str, tuple[float, Picture]] = OrderedDict()
+        self._remembered_bytes = 0
 
-    async def resolve(self, url: str, role: str) -> str:
-        """A public URL to pass on, or a data URI.
+    async def fetch(self, url: str, role: str) -> Picture:
+        """The picture behind an address; a retry of the job finds it remembered.
 
         `role` says in words which picture it is: "target picture", "reference picture 2". Raises
-        BadInput with a sentence that names it, or Transient where a trusted server has a fault.
+        BadInput with a sentence that names it, or Transient where its server has a fault.
         """
+        known = self._recall(url)
+        if known is not None:
+            return replace(known, role=role)
+        public_url = None
         try:
             kind = classify(
                 url, signer=self._signer, own_origin=self._own_origin, trusted=self._trusted
             )
             match kind:
-                case PublicPicture(address):
-                    return address.text
                 case OwnPicture(name):
                     data = await asyncio.to_thread(self._stored.read, name)
                 case SamplePicture(name):
                     data = await asyncio.to_thread(read_sample, name)
                 case TrustedPicture(address):
-                    data = await fetch_picture(self._session, address, role)
-            async with self._decoding:
-                return await asyncio.to_thread(_data_uri, data)
+                    data = await self._download(self._session, address, role)
+                case PublicPicture(address):
+                    public_url = address.text
+                    data = await self._download(self._session, address, role)
+            facts, digest = await asyncio.to_thread(_look_at, data)
         except (UrlRefused, PictureMissing, PictureRefused) as error:
-            raise BadInput(f"The {role} cannot be used. {error}") from error
+            raise _unusable(role, error) from error
+        picture = Picture(role, data, facts, digest, public_url)
+        self._remember(url, picture)
+        return picture
+
+    async def inline(self, picture: Picture) -> str:
+        """A data URI of at most 2.4 megapixels. Raises BadInput for a damaged picture."""
+        try:
+            async with self._decoding:
+                return await asyncio.to_thread(_data_uri, picture.data)
+        except PictureRefused as error:
+            raise _unusable(picture.role, error) from error
+
+    async def look_back(self, url: str) -> Look | None:
+        """Size and main colours of a picture that is still remembered; touches no network."""
+        known = self._recall(url)
+        if known is None:
+            return None
+        async with self._decoding:
+            colours = await asyncio.to_thread(main_colours, known.data)
+        return Look(known.facts.width, known.facts.height, colours)
+
+    def _recall(self, url: str) -> Picture | None:
+        found = self._remembered.get(url)
+        if found is None:
+            return None
+        fetched_at, picture = found
+        if asyncio.get_running_loop().time() > fetched_at + _REMEMBERED_SECONDS:
+            self._forget(url)
+            return None
+        self._remembered.move_to_end(url)
+        return picture
+
+    def _remember(self, url: str, picture: Picture) -> None:
+        if url in self._remembered:
+            self._forget(url)
+        self._remembered[url] = (asyncio.get_running_loop().time(), picture)
+        self._remembered_bytes += len(picture.data)
+        while self._remembered_bytes > _REMEMBERED_BYTES:
+            self._forget(next(iter(self._remembered)))
+
+    def _forget(self, url: str) -> None:
+        _, picture = self._remembered.pop(url)
+        self._remembered_bytes -= len(picture.data)
+
+
+def _look_at(data: bytes) -> tuple[PictureFacts, str]:
+    return inspect_picture(data), hashlib.sha256(data).hexdigest()
 
 
 def _data_uri(data: bytes) -> str:
     small, media_type = shrink_for_inline(data)
     return f"data:{media_type};base64,{base64.b64encode(small).decode('ascii')}"
+
+
+def _unusable(role: str, error: Exception) -> BadInput:
+    return BadInput(f"The {role} cannot be used. {error}")

@@ -59,6 +59,10 @@ class PictureRefused(ValueError):
     """The bytes cannot be used as a picture; the message is a sentence for the user."""
 
 
+UNREADABLE = (*_UNREADABLE, Image.DecompressionBombError, Image.DecompressionBombWarning)
+"""What a look at any bytes may raise, PictureRefused among them."""
+
+
 @dataclass(frozen=True, slots=True)
 class PictureFacts:
     """What the header of a picture says; width and height are in pixels."""
@@ -66,6 +70,11 @@ class PictureFacts:
     media_type: MediaType
     width: int
     height: int
+
+
+def pillow_format(media_type: MediaType) -> str:
+    """The name under which Pillow knows the type."""
+    return _FORMATS[media_type]
 
 
 def sniff(data: bytes) -> MediaType:

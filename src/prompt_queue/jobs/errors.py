@@ -11,6 +11,7 @@
     |-- Misconfigured      the key or the address is wrong; not the job's fault
     |   `-- ModelUnusable  this model or a parameter of it is wrong; another may do
     |-- BadInput           this request can never work; the sentence says what to change
+    |   `-- PictureUnfetched  the provider could not fetch a picture that we could
     |-- Refused            declined for safety; final, never worked around
     |-- OutcomeUnknown     too many sends without an answer
     |-- WorkerDied         three workers died while they held the job
@@ -122,6 +123,16 @@ class BadInput(PromptFailure):
 
     code = "invalid_input"
     sentence = "Grok could not use these pictures; please check them."
+
+
+class PictureUnfetched(BadInput):
+    """The provider could not fetch a picture by the address that it was given."""
+
+    code = "picture_unfetched"
+    sentence = (
+        "Grok could not fetch one of the pictures; check that every address opens without a login "
+        "and answers within 5 seconds."
+    )
 
 
 class Refused(PromptFailure):

@@ -14,6 +14,7 @@ from prompt_queue.jobs.errors import (
     OurBug,
     OutcomeUnknown,
     OutOfCredit,
+    PictureUnfetched,
     PromptFailure,
     RateLimited,
     Refused,
@@ -77,6 +78,7 @@ POLICIES: Final[Mapping[type[PromptFailure], Policy]] = {
     # Counted, not decisive: an odd request must not close the model to everybody.
     ModelUnusable: Policy(Act.FAIL, NextModel.AT_ONCE, sign=Sign.BAD),
     BadInput: Policy(Act.FAIL, falls_back=False, sign=Sign.GOOD),
+    PictureUnfetched: Policy(Act.FAIL, falls_back=False, sign=Sign.GOOD),
     Refused: Policy(Act.FAIL, falls_back=False, sign=Sign.GOOD),
     OutcomeUnknown: Policy(Act.FAIL),
     WorkerDied: Policy(Act.FAIL, falls_back=False),

@@ -1,5 +1,7 @@
 """Knobs for pictures: where they may come from, where they are kept."""
 
+from typing import Literal
+
 from pydantic import field_validator
 
 from prompt_queue.settings.knobs import PREFIX, CommaList, Group, knob, split_commas
@@ -8,6 +10,12 @@ from prompt_queue.settings.knobs import PREFIX, CommaList, Group, knob, split_co
 class PictureSettings(Group):
     """Pictures that users name or send."""
 
+    image_mode: Literal["pass", "inline", "auto"] = knob(
+        PREFIX + "IMAGE_MODE",
+        "auto",
+        "What Grok is sent of a public picture: `pass` its address, `inline` the picture itself, "
+        "`auto` the picture once Grok could not fetch it. Others are always sent inline.",
+    )
     trusted_image_hosts: CommaList = knob(
         PREFIX + "TRUSTED_IMAGE_HOSTS",
         (),

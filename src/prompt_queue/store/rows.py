@@ -15,6 +15,7 @@ from prompt_queue.jobs.outcome import (
     Released,
     Retry,
 )
+from prompt_queue.jobs.pictures import SeenPicture
 from prompt_queue.jobs.policies import Sign
 
 
@@ -118,4 +119,16 @@ def call_end_as_json(end: CallEnd) -> dict[str, Any]:
         "image_tokens": usage.image_tokens,
         "cached_tokens": usage.cached_tokens,
         "cost_usd": None if usage.cost_usd is None else str(usage.cost_usd),
+    }
+
+
+def seen_as_json(picture: SeenPicture) -> dict[str, Any]:
+    """A picture as the timeline shows it."""
+    return {
+        "place": picture.place,
+        "sha256": picture.sha256,
+        "bytes": picture.size,
+        "mediaType": picture.media_type,
+        "width": picture.width,
+        "height": picture.height,
     }

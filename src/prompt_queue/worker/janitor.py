@@ -11,7 +11,7 @@ from prompt_queue.store.worker_store import WorkerStore
 from prompt_queue.telemetry import Event, log
 
 RETENTION_SECONDS = 3600.0
-RENEWAL_SECONDS = 5.0
+RENEWAL_SECONDS = 1.0
 
 
 def longest_pause(lease_seconds: float, poll_seconds: float, *, hears: bool) -> float:

@@ -14,7 +14,9 @@ from prompt_queue.jobs.errors import (
 from prompt_queue.jobs.ids import new_id
 from prompt_queue.jobs.job import Claim
 from prompt_queue.jobs.outcome import CallEnd, Intent
+from prompt_queue.jobs.pictures import SeenPicture
 from prompt_queue.store.prompt_store import JsonObject, PromptStore, Ruling
+from prompt_queue.store.rows import seen_as_json
 from prompt_queue.worker.grouped import Grouped
 from prompt_queue.worker.patience import patiently
 
@@ -37,7 +39,9 @@ class StoreLedger:
         self._intents: Grouped[JsonObject, Ruling] = Grouped(self._begin)
         self._ends: Grouped[CallEnd, None] = Grouped(self._end)
 
-    async def intend(self, claim: Claim, model: str) -> Intent:
+    async def intend(
+        self, claim: Claim, model: str, pictures: Sequence[SeenPicture] = ()
+    ) -> Intent:
         """Commit the intent of one paid call; only then may a byte leave.
 
         Waits while the database is away. Raises LeaseLost, ModelPaused, BreakerOpen, RetryBudget,
@@ -53,6 +57,7 @@ class StoreLedger:
                 "model": model,
                 "worker": self._worker,
                 "retry_count": claim.retry_count,
+                "pictures": [seen_as_json(picture) for picture in pictures],
             }
         )
         match ruling.verdict:

@@ -108,7 +108,7 @@ async def crew(settings: Settings, database: Database) -> AsyncIterator[Crew]:
         )
         station = GenerationStation(
             store,
-            Generator(client, pictures, chain),
+            Generator(client, pictures, chain, settings.image_mode),
             StoreLedger(store, name),
             retry_policy(settings),
             worker=name,

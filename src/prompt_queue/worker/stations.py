@@ -7,7 +7,6 @@ from typing import Protocol
 
 from prompt_queue.failpoints import reached, under_way
 from prompt_queue.generation.generator import Generator, Ledger
-from prompt_queue.generation.templates import last_resort
 from prompt_queue.jobs.backoff import RetryPolicy
 from prompt_queue.jobs.errors import LeaseLost, OurBug, PromptFailure, Unanswered
 from prompt_queue.jobs.job import Claim
@@ -79,22 +78,18 @@ class GenerationStation:
         draw = random.random()  # noqa: S311 - jitter
         try:
             async with asyncio.timeout(self._attempt_deadline):
-                prompt = await self._generator.generate(claim, self._ledger)
-        except PromptFailure as failure:
-            return self._decide(claim, failure, draw)
+                return Done(await self._generator.generate(claim, self._ledger))
+        except PromptFailure as caught:
+            failure = caught
         except TimeoutError:
-            return self._decide(claim, Unanswered(), draw)
+            failure = Unanswered()
         except LeaseLost:
             raise
         except Exception as error:  # noqa: BLE001 - a bug must not lose the job
             log(Event.JOB_CRASHED, level="error", job_id=str(claim.job_id), exc_info=error)
-            return self._decide(claim, OurBug(), draw)
-        return Done(prompt)
-
-    def _decide(self, claim: Claim, failure: PromptFailure, draw: float) -> Outcome:
-        outcome = decide(
-            claim, failure, self._policy, draw, last_resort(claim), patience=self._patience
-        )
+            failure = OurBug()
+        last_resort = await self._generator.last_resort(claim)
+        outcome = decide(claim, failure, self._policy, draw, last_resort, patience=self._patience)
         if isinstance(outcome, Done):
             log(
                 Event.JOB_DEGRADED,

@@ -6,7 +6,7 @@
 -- before then sees an empty table; nothing reads this table with one, and what was claimed stays
 -- fenced by its token. Returns whether it was done; false too where somebody is in the way.
 create or replace function public.renew_prompt_job_queue(
-  p_least_dead bigint default 20000, p_least_ms double precision default 2
+  p_least_dead bigint default 5000, p_least_ms double precision default 1
 )
 returns boolean
 language plpgsql
