@@ -28,8 +28,8 @@ help: ## list the commands
 up: $(FOR_UP) ## run everything: database, server, workers; ARGS="--port 8080 --data-dir DIR"
 	@exec $(BIN)/prompt-queue up $(ARGS)
 
-test: $(DEV) ## run the tests with coverage; ARGS="-k claim" is passed to pytest
-	@exec $(BIN)/python -m pytest --cov --cov-report=term $(ARGS)
+test: $(DEV) ## run the tests with coverage, three at a time; ARGS="-k claim" is passed to pytest
+	@exec $(BIN)/python -m pytest --cov --cov-report=term -n 3 --dist worksteal $(ARGS)
 
 check: $(DEV) ## format, lint, types, import floors, SQL, generated files; changes nothing
 	$(BIN)/ruff format --check .

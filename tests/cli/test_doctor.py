@@ -3,8 +3,8 @@
 import pytest
 
 from prompt_queue.cli import findings
-from prompt_queue.cli.doctor import model_names
 from prompt_queue.cli.findings import ProviderAnswer, State
+from prompt_queue.generation.listing import model_names
 from prompt_queue.store.database import connect
 from prompt_queue.store.worker_store import WorkerStore
 from prompt_queue.testing import StandIn

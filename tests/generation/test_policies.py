@@ -195,5 +195,14 @@ def test_a_probe_that_fails_late_in_an_outage_falls_back(failure: PromptFailure)
 def test_whoever_may_fall_back_is_not_parked_beyond_its_patience(failure: PromptFailure) -> None:
     """It looks again when patience is over, and then it is an outage."""
     prompt = GeneratedPrompt(text="Make it red.", model=None, source=Source.TEMPLATE)
-    outcome = decide(claim(), failure, PAUSES, 0.0, prompt, patience=120)
+    outcome = decide(claim(), failure, NO_PAUSES, 0.0, prompt, patience=120)
     assert outcome == Postponed(120.0, str(failure), failure.code, prompt)
+
+
+@pytest.mark.parametrize("retry_count", [0, 2])
+def test_a_probe_that_fails_uses_up_no_retry(retry_count: int) -> None:
+    """Whoever finds out for all others that the model still fails does not pay for it."""
+    failure = Transient()
+    failure.outage_seconds = 30.0
+    outcome = decide(claim(retry_count), failure, PAUSES, 0.0, None, patience=120)
+    assert outcome == Postponed(2.0**retry_count, failure.sentence, failure.code)

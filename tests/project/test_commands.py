@@ -40,7 +40,7 @@ def test_make_alone_lists_every_command() -> None:
     ("target", "arguments", "command"),
     [
         ("up", "--port 8080 --data-dir DIR", "prompt-queue up --port 8080 --data-dir DIR"),
-        ("test", "-k claim", "pytest --cov --cov-report=term -k claim"),
+        ("test", "-k claim", "pytest --cov --cov-report=term -n 3 --dist worksteal -k claim"),
     ],
 )
 def test_make_passes_arguments_on(target: str, arguments: str, command: str) -> None:

@@ -5,7 +5,7 @@ from uuid import UUID
 
 import pytest
 
-from prompt_queue.generation.templates import template_prompt
+from prompt_queue.generation.templates import Look, template_prompt
 from prompt_queue.jobs.job import MinQuality, Operation, PromptJob, Status
 from prompt_queue.store.database import Database
 from prompt_queue.store.prompt_store import PromptStore
@@ -54,8 +54,10 @@ async def test_a_template_comes_when_all_retries_and_models_are_used_up(
     xai_stand_in.script({"fault": "status", "status": 500, "times": -1})
     job = await ended(max_retries=1)
     assert (job.status, job.error, job.error_code) == (Status.COMPLETED, None, None)
-    assert (job.source, job.model, job.strategy) == ("template", None, "template-v1")
-    assert (job.degraded, job.generated_prompt) == (True, template_prompt(0))
+    assert (job.source, job.model, job.strategy) == ("template", None, "template-v2")
+    assert (job.degraded, job.generated_prompt) == (
+        True, template_prompt(0, Look(64, 64, ("teal",))),
+    )  # fmt: skip
     assert asked(xai_stand_in) == ["grok-4.7", "grok-4.7", "grok-4.6"]
     last = (await store.events(job.id))[-1]
     reason = {name: last["data"].get(name) for name in ("source", "code")}

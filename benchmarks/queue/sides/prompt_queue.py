@@ -141,6 +141,7 @@ def _crew(database: Database, begin: Begin) -> Crew:
             Retention(jobs_days=90, events_days=90, ledger_days=365),
             LEASE_SECONDS,
             loop.wake,
+            claimed=lambda: loop.tally["claimed"],
         ),
         leases,
         Heartbeat(database.dsn, name, SLOTS, leases, LEASE_SECONDS),

@@ -139,19 +139,25 @@ def decide(
     outage = result.outage_seconds
     if fallback and outage is not None and outage >= patience:
         return Done(fallback, code)
-    # Whoever has something else to fall back on looks again when patience is over.
-    longest = max(patience - (outage or 0.0), 0.0) if fallback else math.inf
     match reaction.act:
-        case Act.WAIT:
-            asked = getattr(result, "retry_after", None)
-            wait = pause if asked is None else asked * (1 + 0.1 * draw) + pause * 0.1
-            if outage is not None:
-                wait = min(wait, longest + pause * 0.1)
+        case Act.WAIT | Act.PARK:
+            wait = _wait(result, reaction.act, pause, draw)
+            if fallback and (outage is not None or reaction.act is Act.PARK):
+                # It looks again when its patience is over.
+                wait = min(wait, max(patience - (outage or 0.0), 0.0) + pause * 0.1)
             return Postponed(wait, sentence, code, fallback)
-        case Act.PARK:
-            wait = min(PARK_SECONDS * (1 + 0.1 * draw), longest)
-            return Postponed(wait, sentence, code, fallback)
+        case Act.RETRY if outage is not None:
+            # Who found out for all that the model still fails does not pay for it.
+            return Postponed(pause, sentence, code, fallback)
         case Act.RETRY if claim.retry_count < claim.max_retries:
             return Retry(pause, sentence, code, fallback)
         case _:
             return Done(fallback, code) if fallback else Failed(sentence, code)
+
+
+def _wait(failure: PromptFailure, act: Act, pause: float, draw: float) -> float:
+    """Seconds, with a jitter that spreads those who were told the same."""
+    if act is Act.PARK:
+        return PARK_SECONDS * (1 + 0.1 * draw)
+    asked: float | None = getattr(failure, "retry_after", None)
+    return pause if asked is None else asked * (1 + 0.1 * draw) + pause * 0.1

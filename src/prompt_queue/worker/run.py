@@ -138,6 +138,7 @@ async def crew(settings: Settings, database: Database) -> AsyncIterator[Crew]:
                 settings.lease_seconds,
                 loop.wake,
                 poll_seconds=settings.poll_seconds,
+                claimed=lambda: loop.tally["claimed"],
             ),
             leases,
             Heartbeat(database.dsn, name, settings.concurrency, leases, settings.lease_seconds),
