@@ -45,7 +45,16 @@ GROUPS = {
         "cron_secret",
         "cron_budget_seconds",
     ),
-    "Pictures": ("image_mode", "trusted_image_hosts", "upload_max_bytes", "upload_link_seconds"),
+    "Pictures": (
+        "image_mode",
+        "trusted_image_hosts",
+        "upload_max_bytes",
+        "upload_link_seconds",
+        "supabase_url",
+        "supabase_service_key",
+        "storage_paths",
+        "signed_url_seconds",
+    ),
     "Workers": (
         "workers",
         "concurrency",

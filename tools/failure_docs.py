@@ -41,10 +41,10 @@ Each model has a circuit breaker, shared by all workers through the database. Of
 (counted with a half-life of 30 seconds) half must be faults for it to open; no credit and a wrong
 key open it at once. Then nobody asks the model. After a cool-off one call, held by the lease of its
 job, finds out whether it works again, and uses up no retry: 5 seconds at first, doubled up to 60
-(no credit, wrong key: 30, up to 300), drawn at random from the upper half. Meanwhile requests take the next model; where
-all are out of order they wait, with `errorCode: "breaker_open"` and without using up a retry.
-A request that may fall back waits for `PROMPT_QUEUE_OUTAGE_SECONDS` (120) of the outage, others as
-long as their time limit lets them.
+(no credit, wrong key: 30, up to 300), drawn at random from the upper half. Meanwhile requests take
+the next model; where all are out of order they wait, with `errorCode: "breaker_open"` and without
+using up a retry. A request that may fall back waits for `PROMPT_QUEUE_OUTAGE_SECONDS` (120) of the
+outage, others as long as their time limit lets them.
 
 Retries have a budget for each model, so that they do not make an outage worse: a tenth of its
 answered calls, one in two seconds, and 20 at once. A retry beyond it waits (`retry_budget`), and

@@ -15,7 +15,6 @@ from prompt_queue import __version__
 from prompt_queue.api.clock import DatabaseClock
 from prompt_queue.api.estimates import Estimates
 from prompt_queue.api.waiting import JobWatch
-from prompt_queue.guards.urls import trusted_authorities
 from prompt_queue.server import InitReport, Parts, create_app
 from prompt_queue.settings import DEMO_MODEL_ID, DEMO_ROW_ID, DEMO_USER_ID, Settings
 from prompt_queue.storage.samples import read_sample, sample_names
@@ -29,7 +28,13 @@ from prompt_queue.store.prompt_store import PromptStore
 from prompt_queue.store.row_store import RowStore
 from prompt_queue.store.worker_store import WorkerStore
 from prompt_queue.telemetry import Event, log
-from prompt_queue.worker.run import build_tick, configure, link_signer, local_pictures
+from prompt_queue.worker.run import (
+    build_tick,
+    configure,
+    link_signer,
+    local_pictures,
+    recognition,
+)
 
 GRACE_SECONDS = 3
 _LIVING_SECONDS = 30.0
@@ -105,6 +110,7 @@ async def build(settings: Settings, dsn: str) -> AsyncIterator[FastAPI]:
     database, schema = await open_for_serving(settings, dsn)
     store, worker_store = PromptStore(database), WorkerStore(database)
     data_dir = settings.data_dir or default_data_dir()
+    signer = link_signer(data_dir)
     watch = JobWatch(store.find_versions)
 
     async def database_seconds() -> float:
@@ -118,7 +124,7 @@ async def build(settings: Settings, dsn: str) -> AsyncIterator[FastAPI]:
         operator_store=OperatorStore(database),
         model_store=ModelStore(database),
         pictures=local_pictures(data_dir),
-        link_signer=link_signer(data_dir),
+        link_signer=signer,
         sample_names=sample_names,
         read_sample=read_sample,
         tick=build_tick(settings, database),
@@ -132,7 +138,7 @@ async def build(settings: Settings, dsn: str) -> AsyncIterator[FastAPI]:
         demo_mode=settings.demo_mode,
         stand_in=settings.stand_in,
         base_url=settings.base_url,
-        trusted_image_hosts=trusted_authorities(settings.trusted_image_hosts),
+        recognition=recognition(settings, signer),
         max_retries=settings.max_retries,
         upload_max_bytes=settings.upload_max_bytes,
         upload_link_seconds=settings.upload_link_seconds,

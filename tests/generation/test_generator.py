@@ -19,6 +19,7 @@ from prompt_queue.generation.listing import ModelChain
 from prompt_queue.generation.pictures import ImageMode, PictureSource
 from prompt_queue.generation.timeouts import CallTimeouts
 from prompt_queue.guards.egress import guarded_session, provider_session
+from prompt_queue.guards.recognition import Recognition
 from prompt_queue.guards.signing import LinkSigner
 from prompt_queue.guards.urls import PictureUrl
 from prompt_queue.jobs.errors import (
@@ -112,8 +113,8 @@ async def generating(
         guarded_session() as guarded,
     ):
         client = GrokClient(session, grok.base, KEY, "low", CallTimeouts(seconds, seconds))
-        signer = LinkSigner(b"s" * 32)
-        pictures = PictureSource(guarded, LocalPictures(folder), signer, OWN, download=download)
+        known = Recognition(LinkSigner(b"s" * 32), OWN)
+        pictures = PictureSource(guarded, LocalPictures(folder), known, download=download)
         yield Generator(client, pictures, ModelChain(models), image_mode), grok
 
 

@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
+from uuid import UUID
 
 import pytest
 from aiohttp import web
@@ -14,6 +15,7 @@ from PIL import Image
 
 from prompt_queue.generation.pictures import PictureSource
 from prompt_queue.guards.egress import guarded_session
+from prompt_queue.guards.recognition import Recognition
 from prompt_queue.guards.signing import LinkSigner
 from prompt_queue.guards.urls import PictureUrl
 from prompt_queue.jobs.errors import BadInput
@@ -22,6 +24,7 @@ from prompt_queue.storage.samples import read_sample
 
 OWN = "http://127.0.0.1:9"
 SIGNER = LinkSigner(b"s" * 32)
+USER = UUID("0b0e7bd5-3a3c-4f1e-8a55-6c1f1b4cf0aa")
 
 
 def png(colour: str = "red", size: tuple[int, int] = (64, 48)) -> bytes:
@@ -34,12 +37,12 @@ def png(colour: str = "red", size: tuple[int, int] = (64, 48)) -> bytes:
 async def source(folder: Path, *trusted: str, **more: Any) -> AsyncIterator[PictureSource]:
     hosts = frozenset(trusted)
     async with guarded_session(hosts) as session:
-        yield PictureSource(session, LocalPictures(folder), SIGNER, OWN, hosts, **more)
+        yield PictureSource(session, LocalPictures(folder), Recognition(SIGNER, OWN, hosts), **more)
 
 
 async def resolved(pictures: PictureSource, url: str, role: str) -> str:
     """What Grok is sent in `pass` mode."""
-    picture = await pictures.fetch(url, role)
+    picture = await pictures.fetch(url, role, USER)
     return picture.public_url or await pictures.inline(picture)
 
 
@@ -75,10 +78,12 @@ async def test_a_public_address_is_passed_on_in_its_canonical_spelling(tmp_path:
         return png("red", (640, 480))
 
     async with source(tmp_path, download=download) as pictures:
-        picture = await pictures.fetch("HTTPS://Example.COM:443/a.jpg?b=c", "target picture")
+        picture = await pictures.fetch("HTTPS://Example.COM:443/a.jpg?b=c", "target picture", USER)
         assert (picture.facts.width, picture.facts.height) == (640, 480)
         assert picture.sha256 == hashlib.sha256(picture.data).hexdigest()
-        again = await pictures.fetch("HTTPS://Example.COM:443/a.jpg?b=c", "reference picture 1")
+        again = await pictures.fetch(
+            "HTTPS://Example.COM:443/a.jpg?b=c", "reference picture 1", USER
+        )
         assert (again.data, again.role) == (picture.data, "reference picture 1")
         look = await pictures.look_back("HTTPS://Example.COM:443/a.jpg?b=c")
         assert (look.width, look.height, look.colours) == (640, 480, ("red",))

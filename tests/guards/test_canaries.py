@@ -3,14 +3,16 @@
 import asyncio
 import itertools
 from collections import Counter
+from uuid import UUID
 
 import aiohttp
 import pytest
 from aiohttp import web
 
 from prompt_queue.guards.egress import fetch_picture, guarded_session
-from prompt_queue.guards.recognition import PublicPicture, check_url, classify
+from prompt_queue.guards.recognition import PublicPicture, Recognition, classify
 from prompt_queue.guards.signing import LinkSigner
+from prompt_queue.guards.storage_paths import StoragePaths
 from prompt_queue.guards.urls import UrlRefused, parse_picture_url
 from prompt_queue.jobs.errors import BadInput, Transient
 from tests.guards.hostile_urls import OWN_CORPUS, hostile_urls
@@ -19,7 +21,8 @@ from tests.guards.test_egress import canary, serving
 
 COUNT = 100_000
 OWN = "https://queue.example.org"
-SIGNER = LinkSigner(b"s" * 32)
+BY = Recognition(LinkSigner(b"s" * 32), OWN, storage=StoragePaths(["pictures/{user_id}/"]))
+USER = UUID(int=7)
 # The public answer comes first, so that a check apart from the connection would be passed.
 TURNS = ("93.184.215.14", "127.0.0.1", "169.254.169.254")
 
@@ -32,7 +35,7 @@ async def test_no_hostile_address_reaches_a_canary() -> None:
         async with guarded_session(resolver=AskingResolver(server, port)) as session:
 
             async def attempt(text: str) -> None:
-                picture = classify(text, signer=SIGNER, own_origin=OWN)
+                picture = classify(text, USER, BY)
                 assert isinstance(picture, PublicPicture)
                 try:
                     await fetch_picture(session, picture.url, "target picture", seconds=30)
@@ -46,7 +49,7 @@ async def test_no_hostile_address_reaches_a_canary() -> None:
             own = (text.format(port=port) for text in OWN_CORPUS)
             for text in itertools.chain(own, hostile_urls(COUNT, port)):
                 try:
-                    check_url(text, signer=SIGNER, own_origin=OWN)
+                    classify(text, USER, BY)
                 except UrlRefused:
                     met["refused at once"] += 1
                 else:

@@ -10,6 +10,7 @@ from fastapi import Request
 from prompt_queue.api.clock import DatabaseClock
 from prompt_queue.api.estimates import Estimates
 from prompt_queue.api.waiting import JobWatch
+from prompt_queue.guards.recognition import Recognition
 from prompt_queue.guards.signing import LinkSigner
 from prompt_queue.jobs.tick import TickReport
 from prompt_queue.storage.local import LocalPictures
@@ -37,7 +38,7 @@ class Parts:
 
     `read_sample` blocks and raises PictureMissing. `tick` is None where no provider key is set.
     `pending_migrations` names what the schema lacks, and raises MigrationError or
-    DatabaseUnavailable. `trusted_image_hosts` is as `guards.urls.trusted_authorities` gives it.
+    DatabaseUnavailable.
     """
 
     prompt_store: PromptStore
@@ -61,7 +62,7 @@ class Parts:
     demo_mode: bool
     stand_in: bool
     base_url: str
-    trusted_image_hosts: frozenset[str]
+    recognition: Recognition
     max_retries: int
     upload_max_bytes: int
     upload_link_seconds: int

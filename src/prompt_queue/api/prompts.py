@@ -78,7 +78,7 @@ async def enqueue(
     """Answers at once with the id and an estimate; the prompt comes by asking for the job."""
     key = idempotency_key(idempotency)
     wanted = await json_body(request, EnqueueRequest)
-    await check_pictures(parts, wanted.target_url, wanted.ref_urls)
+    await check_pictures(parts, caller.user_id, wanted.target_url, wanted.ref_urls)
     queued, body = await _put_in(parts, caller, wanted, key)
     headers = {"Idempotency-Replayed": "true"} if queued.replayed else {}
     seconds = preferred_wait(prefer)

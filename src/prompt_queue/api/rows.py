@@ -46,7 +46,7 @@ router = APIRouter(tags=["rows"])
 async def create_row(request: Request, parts: PartsOf, caller: CallerOf) -> Response:
     """A row that belongs to you; without a model, in your first one, which is made if need be."""
     wanted = await json_body(request, RowRequest)
-    await check_pictures(parts, wanted.target_url, wanted.ref_urls)
+    await check_pictures(parts, caller.user_id, wanted.target_url, wanted.ref_urls)
     try:
         row = await parts.row_store.create(
             caller.user_id, wanted.model_id, wanted.target_url, tuple(wanted.ref_urls)

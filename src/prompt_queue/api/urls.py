@@ -1,6 +1,7 @@
 """Whether the pictures of a request can be used, before the request is accepted."""
 
 from collections.abc import Sequence
+from uuid import UUID
 
 from prompt_queue.api.bodies import pointer
 from prompt_queue.api.parts import Parts
@@ -11,14 +12,16 @@ from prompt_queue.guards.urls import UrlRefused
 Place = tuple[str | int, ...]
 
 
-async def check_pictures(parts: Parts, target_url: str | None, ref_urls: Sequence[str]) -> None:
+async def check_pictures(
+    parts: Parts, user_id: UUID, target_url: str | None, ref_urls: Sequence[str]
+) -> None:
     """Raises Problem with a sentence and a pointer for each address that can never work."""
     named: list[tuple[Place, str]] = [(("refUrls", n), url) for n, url in enumerate(ref_urls)]
     if target_url is not None:
         named.insert(0, (("targetUrl",), target_url))
     errors = []
     for place, url in named:
-        complaint = await _complaint(parts, url)
+        complaint = await _complaint(parts, user_id, url)
         if complaint:
             errors.append({"pointer": pointer(place), "detail": complaint})
     if errors:
@@ -26,14 +29,9 @@ async def check_pictures(parts: Parts, target_url: str | None, ref_urls: Sequenc
         raise Problem("invalid_request", f"{name}: {errors[0]['detail']}", errors=errors)
 
 
-async def _complaint(parts: Parts, url: str) -> str | None:
+async def _complaint(parts: Parts, user_id: UUID, url: str) -> str | None:
     try:
-        kind = classify(
-            url,
-            signer=parts.link_signer,
-            own_origin=parts.base_url,
-            trusted=parts.trusted_image_hosts,
-        )
+        kind = classify(url, user_id, parts.recognition)
     except UrlRefused as error:
         return str(error)
     if isinstance(kind, OwnPicture) and await parts.clock.now() >= kind.expires_at:

@@ -141,7 +141,10 @@ class Generator:
         wanted.append((claim.target_url, "target picture"))
         try:
             async with asyncio.TaskGroup() as group:
-                tasks = [group.create_task(self._pictures.fetch(url, role)) for url, role in wanted]
+                tasks = [
+                    group.create_task(self._pictures.fetch(url, role, claim.user_id))
+                    for url, role in wanted
+                ]
         except ExceptionGroup as failures:
             raise failures.exceptions[0] from None
         return [task.result() for task in tasks]

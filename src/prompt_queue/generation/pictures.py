@@ -7,6 +7,7 @@ from collections import OrderedDict
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, replace
 from typing import Literal, Protocol
+from uuid import UUID
 
 from prompt_queue.generation.templates import Look
 from prompt_queue.guards.egress import GuardedSession, fetch_picture
@@ -20,12 +21,13 @@ from prompt_queue.guards.palette import main_colours
 from prompt_queue.guards.recognition import (
     OwnPicture,
     PublicPicture,
+    Recognition,
     SamplePicture,
+    StoragePicture,
     TrustedPicture,
     classify,
 )
-from prompt_queue.guards.signing import LinkSigner
-from prompt_queue.guards.urls import PictureUrl, UrlRefused
+from prompt_queue.guards.urls import PictureUrl, UrlRefused, parse_picture_url
 from prompt_queue.jobs.errors import BadInput
 from prompt_queue.storage.local import PictureMissing
 from prompt_queue.storage.samples import read_sample
@@ -44,6 +46,22 @@ _REMEMBERED_SECONDS = 600.0
 Download = Callable[[GuardedSession, PictureUrl, str], Awaitable[bytes]]
 
 
+@dataclass(frozen=True, slots=True)
+class StorageDoor:
+    """The way into the operator's storage: who signs, and a session that may go there alone."""
+
+    signed: "SignsPaths"
+    session: GuardedSession
+
+
+class SignsPaths(Protocol):
+    """Makes URLs that open for a while."""
+
+    async def sign(self, path: str) -> str:
+        """The URL. Raises PictureMissing, Misconfigured, Transient."""
+        ...
+
+
 class StoredPictures(Protocol):
     """Where our own pictures are."""
 
@@ -54,7 +72,7 @@ class StoredPictures(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Picture:
-    """A picture that was fetched and looked at. `public_url` is None where only we can reach it."""
+    """A picture that was fetched and looked at. `public_url` is None for one that is private."""
 
     role: str
     data: bytes
@@ -64,47 +82,39 @@ class Picture:
 
 
 class PictureSource:
-    """Fetches each picture once, through the guard. Make it inside the event loop that uses it.
-
-    `own_origin` is the base URL under which clients reach the server, `trusted` a set of
-    `host:port` as `guards.urls.trusted_authorities` gives it.
-    """
+    """Fetches each picture once, through the guard. Make it inside the event loop that uses it."""
 
     def __init__(
         self,
         session: GuardedSession,
         stored: StoredPictures,
-        signer: LinkSigner,
-        own_origin: str,
-        trusted: frozenset[str] = frozenset(),
+        recognition: Recognition,
         *,
+        storage: StorageDoor | None = None,
         download: Download = fetch_picture,
     ) -> None:
         self._download = download
         self._session = session
         self._stored = stored
-        self._signer = signer
-        self._own_origin = own_origin
-        self._trusted = trusted
+        self._recognition = recognition
+        self._storage = storage
         # A decoded picture can take 120 MB; jobs are many, memory is not.
         self._decoding = asyncio.Semaphore(_DECODED_AT_ONCE)
         self._remembered: OrderedDict[str, tuple[float, Picture]] = OrderedDict()
         self._remembered_bytes = 0
 
-    async def fetch(self, url: str, role: str) -> Picture:
+    async def fetch(self, url: str, role: str, user_id: UUID) -> Picture:
         """The picture behind an address; a retry of the job finds it remembered.
 
         `role` says in words which picture it is: "target picture", "reference picture 2". Raises
         BadInput with a sentence that names it, or Transient where its server has a fault.
         """
-        known = self._recall(url)
-        if known is not None:
-            return replace(known, role=role)
         public_url = None
         try:
-            kind = classify(
-                url, signer=self._signer, own_origin=self._own_origin, trusted=self._trusted
-            )
+            kind = classify(url, user_id, self._recognition)
+            known = self._recall(url)
+            if known is not None:
+                return replace(known, role=role)
             match kind:
                 case OwnPicture(name):
                     data = await asyncio.to_thread(self._stored.read, name)
@@ -112,6 +122,8 @@ class PictureSource:
                     data = await asyncio.to_thread(read_sample, name)
                 case TrustedPicture(address):
                     data = await self._download(self._session, address, role)
+                case StoragePicture(path):
+                    data = await self._from_storage(path, role)
                 case PublicPicture(address):
                     public_url = address.text
                     data = await self._download(self._session, address, role)
@@ -121,6 +133,13 @@ class PictureSource:
         picture = Picture(role, data, facts, digest, public_url)
         self._remember(url, picture)
         return picture
+
+    async def _from_storage(self, path: str, role: str) -> bytes:
+        if self._storage is None:
+            raise UrlRefused("There is no picture storage.")
+        signed = await self._storage.signed.sign(path)
+        address = parse_picture_url(signed, trusted=self._storage.session.trusted_hosts)
+        return await self._download(self._storage.session, address, role)
 
     async def inline(self, picture: Picture) -> str:
         """A data URI of at most 2.4 megapixels. Raises BadInput for a damaged picture."""

@@ -1,8 +1,10 @@
 """Which kind of picture an address means: ours, a sample, a trusted server's, or a public one."""
 
 from dataclasses import dataclass
+from uuid import UUID
 
 from prompt_queue.guards.signing import LinkInvalid, LinkSigner
+from prompt_queue.guards.storage_paths import StoragePaths, is_storage_path
 from prompt_queue.guards.urls import PictureUrl, UrlRefused, parse_picture_url, read_url
 
 FILES_PATH = "/files/"
@@ -37,23 +39,44 @@ class TrustedPicture:
 
 
 @dataclass(frozen=True, slots=True)
+class StoragePicture:
+    """A picture in the operator's storage, by its `bucket/path`, that this user may name."""
+
+    path: str
+
+
+@dataclass(frozen=True, slots=True)
 class PublicPicture:
     """A picture on the public internet."""
 
     url: PictureUrl
 
 
-RecognisedPicture = OwnPicture | SamplePicture | TrustedPicture | PublicPicture
+RecognisedPicture = OwnPicture | SamplePicture | TrustedPicture | StoragePicture | PublicPicture
 
 
-def classify(
-    text: str, *, signer: LinkSigner, own_origin: str, trusted: frozenset[str] = frozenset()
-) -> RecognisedPicture:
-    """What the address means. Raises UrlRefused with a sentence for the user; touches no network.
+@dataclass(frozen=True, slots=True)
+class Recognition:
+    """What addresses are compared with.
 
     `own_origin` is the base URL under which clients reach this server, `trusted` a set of
-    `host:port` as `trusted_authorities` gives it.
+    `host:port` as `trusted_authorities` gives it, `storage` None where there is no storage.
     """
+
+    signer: LinkSigner
+    own_origin: str
+    trusted: frozenset[str] = frozenset()
+    storage: StoragePaths | None = None
+
+
+def classify(text: str, user_id: UUID, by: Recognition) -> RecognisedPicture:
+    """What the address means to this user.
+
+    Raises UrlRefused with a sentence for the user; touches no network.
+    """
+    if by.storage is not None and is_storage_path(text):
+        return StoragePicture(by.storage.check(text, user_id))
+    signer, own_origin, trusted = by.signer, by.own_origin, by.trusted
     url, own = read_url(text), read_url(own_origin)
     ours = _same_server(url, own)
     _, is_file, token = url.path.rpartition(FILES_PATH)
@@ -70,13 +93,6 @@ def classify(
         return SamplePicture(url.path.removeprefix(samples))
     admitted = parse_picture_url(text, trusted=trusted)
     return TrustedPicture(admitted) if admitted.trusted else PublicPicture(admitted)
-
-
-def check_url(
-    text: str, *, signer: LinkSigner, own_origin: str, trusted: frozenset[str] = frozenset()
-) -> None:
-    """Raises UrlRefused when `classify` would; for the moment in which a job is accepted."""
-    classify(text, signer=signer, own_origin=own_origin, trusted=trusted)
 
 
 def _same_server(url: PictureUrl, own: PictureUrl) -> bool:

@@ -173,7 +173,7 @@ class Settings(FailureSettings, PictureSettings):
             raise ValueError("name at least one model, for example grok-4.7")
         return value
 
-    @field_validator("xai_api_base", "wavespeed_api_base", "public_url")
+    @field_validator("xai_api_base", "wavespeed_api_base", "public_url", "supabase_url")
     @classmethod
     def _need_http_url(cls, value: str | None) -> str | None:
         if value is None:
@@ -183,7 +183,9 @@ class Settings(FailureSettings, PictureSettings):
             raise ValueError("write a full URL, for example https://api.x.ai/v1")
         return value.rstrip("/")
 
-    @field_validator("xai_api_key", "wavespeed_api_key", "database_url", "cron_secret")
+    @field_validator(
+        "xai_api_key", "wavespeed_api_key", "database_url", "cron_secret", "supabase_service_key"
+    )
     @classmethod
     def _blank_is_absent(cls, value: SecretStr | None) -> SecretStr | None:
         return value if value and value.get_secret_value().strip() else None

@@ -1,10 +1,13 @@
 """Knobs for pictures: where they may come from, where they are kept."""
 
+import re
 from typing import Literal
 
-from pydantic import field_validator
+from pydantic import SecretStr, field_validator
 
 from prompt_queue.settings.knobs import PREFIX, CommaList, Group, knob, split_commas
+
+_BEGINNING = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]*/(?:(?:[A-Za-z0-9_.-]+|\{user_id\})/)*")
 
 
 class PictureSettings(Group):
@@ -15,6 +18,23 @@ class PictureSettings(Group):
         "auto",
         "What Grok is sent of a public picture: `pass` its address, `inline` the picture itself, "
         "`auto` the picture once Grok could not fetch it. Others are always sent inline.",
+    )
+    supabase_url: str | None = knob(
+        "SUPABASE_URL",
+        None,
+        "URL of the Supabase project whose storage holds pictures; trusted by its exact origin.",
+    )
+    supabase_service_key: SecretStr | None = knob(
+        "SUPABASE_SERVICE_ROLE_KEY", None, "Service key of the project, for signed URLs."
+    )
+    storage_paths: CommaList = knob(
+        PREFIX + "STORAGE_PATHS",
+        (),
+        "Beginnings of the storage paths that requests may name instead of a URL, such as "
+        "`pictures/{user_id}/`; `{user_id}` is the job's user. Default: none.",
+    )
+    signed_url_seconds: int = knob(
+        PREFIX + "SIGNED_URL_SECONDS", 3600, "How long a signed storage URL opens.", ge=300
     )
     trusted_image_hosts: CommaList = knob(
         PREFIX + "TRUSTED_IMAGE_HOSTS",
@@ -34,10 +54,21 @@ class PictureSettings(Group):
         ge=60,
     )
 
-    @field_validator("trusted_image_hosts", mode="before")
+    @field_validator("trusted_image_hosts", "storage_paths", mode="before")
     @classmethod
     def _split_hosts(cls, value: object) -> object:
         return split_commas(value)
+
+    @field_validator("storage_paths")
+    @classmethod
+    def _need_folders(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        for entry in value:
+            if not _BEGINNING.fullmatch(entry):
+                raise ValueError(
+                    f"{entry!r} must be a bucket and folders, each followed by a slash, for "
+                    "example pictures/{user_id}/"
+                )
+        return value
 
     @field_validator("trusted_image_hosts")
     @classmethod

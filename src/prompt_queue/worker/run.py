@@ -15,16 +15,19 @@ from prompt_queue.failpoints import reached
 from prompt_queue.generation.generator import Generator
 from prompt_queue.generation.grok import GrokClient
 from prompt_queue.generation.listing import ModelChain, listed_models
-from prompt_queue.generation.pictures import PictureSource
+from prompt_queue.generation.pictures import PictureSource, StorageDoor
 from prompt_queue.generation.timeouts import CallTimeouts
 from prompt_queue.guards.egress import guarded_session, provider_session
+from prompt_queue.guards.recognition import Recognition
 from prompt_queue.guards.signing import LinkSigner
-from prompt_queue.guards.urls import trusted_authorities
+from prompt_queue.guards.storage_paths import StoragePaths
+from prompt_queue.guards.urls import read_url, trusted_authorities
 from prompt_queue.jobs.backoff import RetryPolicy
 from prompt_queue.jobs.tick import TickReport
 from prompt_queue.settings import Settings
 from prompt_queue.storage.keyfile import read_or_make_key
 from prompt_queue.storage.local import LocalPictures
+from prompt_queue.storage.supabase import SupabaseStorage
 from prompt_queue.store.database import Database, Listener
 from prompt_queue.store.embedded import default_data_dir
 from prompt_queue.store.model_store import ModelStore
@@ -61,6 +64,30 @@ def local_pictures(data_dir: Path) -> LocalPictures:
     return LocalPictures(data_dir / PICTURES)
 
 
+def recognition(settings: Settings, signer: LinkSigner) -> Recognition:
+    """What the addresses of pictures are compared with."""
+    with_storage = settings.supabase_url and settings.supabase_service_key
+    return Recognition(
+        signer,
+        settings.base_url,
+        trusted_authorities(settings.trusted_image_hosts),
+        StoragePaths(settings.storage_paths) if with_storage else None,
+    )
+
+
+@asynccontextmanager
+async def storage_door(settings: Settings) -> AsyncIterator[StorageDoor | None]:
+    """The way into Supabase Storage, where its URL and key are set."""
+    base, key = settings.supabase_url, settings.supabase_service_key
+    if base is None or key is None:
+        yield None
+        return
+    only_there = frozenset({read_url(base).authority})
+    async with provider_session(base) as to_sign, guarded_session(only_there) as to_fetch:
+        signed = SupabaseStorage(to_sign, base, key.get_secret_value(), settings.signed_url_seconds)
+        yield StorageDoor(signed, to_fetch)
+
+
 @dataclass(frozen=True, slots=True)
 class Crew:
     """A loop with its janitor and its leases, ready to run."""
@@ -83,14 +110,15 @@ async def crew(settings: Settings, database: Database) -> AsyncIterator[Crew]:
     name = f"{socket.gethostname()}-{os.getpid()}-{secrets.token_hex(3)}"
     data_dir = settings.data_dir or default_data_dir()
     store = PromptStore(database)
-    trusted = trusted_authorities(settings.trusted_image_hosts)
+    known = recognition(settings, link_signer(data_dir))
     leases = HeldLeases()
     chain = ModelChain(settings.models)
     api_key = settings.xai_api_key.get_secret_value()
     longest_call = max(settings.attempt_timeout_seconds, settings.attempt_timeout_max_seconds)
     async with (
         provider_session(settings.xai_api_base) as provider,
-        guarded_session(trusted) as outside,
+        guarded_session(known.trusted) as outside,
+        storage_door(settings) as storage,
     ):
         client = GrokClient(
             provider,
@@ -99,13 +127,7 @@ async def crew(settings: Settings, database: Database) -> AsyncIterator[Crew]:
             settings.reasoning_effort,
             CallTimeouts(settings.attempt_timeout_seconds, longest_call),
         )
-        pictures = PictureSource(
-            outside,
-            local_pictures(data_dir),
-            link_signer(data_dir),
-            settings.base_url,
-            trusted,
-        )
+        pictures = PictureSource(outside, local_pictures(data_dir), known, storage=storage)
         station = GenerationStation(
             store,
             Generator(client, pictures, chain, settings.image_mode),
