@@ -26,6 +26,7 @@ class Event(StrEnum):
     MODEL_UNLISTED = "model.unlisted"
     LEASES_FREED = "leases.freed"
     QUEUE_RENEWED = "queue.renewed"
+    JOBS_READMITTED = "jobs.readmitted"
     PRUNED = "queue.pruned"
     HEARTBEAT_MISSED = "heartbeat.missed"
     DATABASE_AWAY = "database.away"

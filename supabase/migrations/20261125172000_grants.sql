@@ -40,8 +40,8 @@ begin
     from pg_proc p
     where p.pronamespace = 'public'::regnamespace
       and p.proname in (
-        'judge_prompt_models', 'note_listed_models', 'prompt_model_outage', 'renew_prompt_job_queue',
-        'resume_prompt_queue', 'set_prompt_breaker'
+        'judge_prompt_models', 'note_listed_models', 'prompt_model_outage', 'readmit_prompt_jobs',
+        'renew_prompt_job_queue', 'resume_prompt_queue', 'set_prompt_breaker'
       )
   loop
     execute format('revoke all on function %s from public', v_function);

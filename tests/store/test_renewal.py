@@ -12,12 +12,14 @@ from prompt_queue.jobs.outcome import Done, GeneratedPrompt
 from prompt_queue.store.database import Database
 from prompt_queue.store.prompt_store import PromptStore
 from prompt_queue.store.rows import outcome_as_json
+from prompt_queue.store.worker_store import WorkerStore
 from tests.conftest import until
 from tests.store.test_claim_and_settle import enqueue
 from tests.store.test_order import user_with_jobs
 
 EVERYTHING = "select q.* from public.prompt_job_queue q order by q.job_id"
 AT_ONCE = "select public.renew_prompt_job_queue(0, 0)"
+OPEN = "select count(*) from public.prompt_generation_jobs where completed_at is null"
 BY_ITS_RULES = "select public.renew_prompt_job_queue(500, 0)"
 DONE = Done(GeneratedPrompt(text="Paint it.", model="grok-4.7"))
 
@@ -133,3 +135,56 @@ async def test_nothing_is_lost_or_given_out_twice_while_it_happens(
     assert len(claimed) == len(set(claimed)) == 1500
     stats = await store.stats()
     assert (stats.total_completed, stats.total_queued) == (1500, 0)
+
+
+async def test_a_dump_from_the_moment_between_finds_its_places_again(
+    database: Database, demo: UUID, connect: Connect
+) -> None:
+    """Its snapshot is older than the new table: it holds the record, and not one place."""
+    store, workers = PromptStore(database), WorkerStore(database)
+    for priority in (1, 5, 9):
+        await enqueue(database, demo, priority=priority)
+    held = (await store.claim(1, "w", 30))[0]
+    dump, sql = await connect(), await connect()
+    await dump.execute("begin transaction isolation level repeatable read")
+    await dump.fetch("select * from public.prompt_queue_pauses")
+    assert await sql.fetchval(AT_ONCE)
+    dumped = await dump.fetch(EVERYTHING)
+    assert dumped == []
+    assert await dump.fetchval(OPEN) == 3
+    await dump.execute("rollback")
+    assert await workers.readmit() == 0
+    await sql.execute("truncate public.prompt_job_queue")
+    assert await workers.readmit() == 3
+    assert await workers.readmit() == 0
+    claims = await store.claim(9, "w", 30)
+    assert [claim.priority for claim in claims] == [9, 5, 1]
+    assert claims[0].job_id == held.job_id
+    # The worker of before the dump still has a paid prompt: it is not lost, and not written twice.
+    settled = await store.settle([outcome_as_json(claim, DONE) for claim in [held, *claims]])
+    assert {one.status for one in settled} == {Status.COMPLETED}
+    kinds = await sql.fetch("select kind from public.prompt_job_events where kind = 'readmitted'")
+    assert len(kinds) == 3
+
+
+async def test_readmission_leaves_jobs_alone_that_are_on_their_way(
+    database: Database, demo: UUID, connect: Connect
+) -> None:
+    """Beside workers that claim and settle nothing is placed twice, nothing that ended returns."""
+    store, workers = PromptStore(database), WorkerStore(database)
+    sql = await connect()
+    await user_with_jobs(sql, 600)
+    going = True
+
+    async def readmit() -> int:
+        found = 0
+        while going:
+            found += await workers.readmit()
+        return found
+
+    readmitting = asyncio.create_task(readmit())
+    await asyncio.gather(drain(store, 300), drain(store, 300))
+    going = False
+    assert await readmitting == 0
+    assert await sql.fetchval(OPEN) == 0
+    assert await sql.fetch(EVERYTHING) == []

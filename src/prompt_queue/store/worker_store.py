@@ -80,6 +80,11 @@ class WorkerStore:
         row = await self._database.row("renew_queue")
         return bool(row and row["renewed"])
 
+    async def readmit(self) -> int:
+        """Give open jobs without a place in the queue one; returns how many."""
+        row = await self._database.row("readmit")
+        return int(row["readmitted"]) if row else 0
+
     async def prune_idempotency_keys(self) -> None:
         """Forget keys that are older than their 24 hours."""
         await self._database.rows("prune_idempotency_keys")

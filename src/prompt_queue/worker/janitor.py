@@ -95,9 +95,15 @@ class Janitor:
         return sight.freed
 
     async def forget(self) -> None:
-        """Delete what is kept no longer; one process an hour does it, whoever comes first."""
+        """Delete what is kept no longer, find what a dump left without a place in the queue.
+
+        One process an hour does it, whoever comes first.
+        """
         if await self._store.take_singleton("retention", RETENTION_SECONDS) is None:
             return
+        readmitted = await self._store.readmit()
+        if readmitted:
+            log(Event.JOBS_READMITTED, level="warning", count=readmitted)
         await self._store.prune_idempotency_keys()
         pruned = await self._operator_store.prune(self._keep)
         log(Event.PRUNED, jobs=pruned.jobs, events=pruned.events, calls=pruned.calls)

@@ -186,6 +186,9 @@ select public.free_expired_prompt_leases() as freed,
 -- name: renew_queue
 select public.renew_prompt_job_queue() as renewed;
 
+-- name: readmit
+select public.readmit_prompt_jobs() as readmitted;
+
 -- name: echo
 select pg_notify($1, '');
 
