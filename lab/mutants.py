@@ -5,13 +5,14 @@
 
 import asyncio
 import sys
-from dataclasses import dataclass
 
 import asyncpg
 from tests.clusters import EMBEDDED_MAJOR, Clusters
 from tests.proofs.acts import Acts
 from tests.proofs.scenarios import SCENARIOS
 
+from lab.breaker_mutants import BREAKER_MUTANTS
+from lab.mutant import Edit, Mutant, mutant
 from prompt_queue.store.bundle import present_functions
 
 SETTLE = "settle_prompt_jobs"
@@ -47,42 +48,6 @@ _NOTICED = (
 )
 
 
-class MutantOutdated(Exception):
-    """The function does not have the text any more that the mutant replaces."""
-
-
-@dataclass(frozen=True, slots=True)
-class Edit:
-    """One text in one function, and what stands there instead."""
-
-    function: str
-    old: str
-    new: str
-
-
-@dataclass(frozen=True, slots=True)
-class Mutant:
-    """A queue with a mistake in it."""
-
-    name: str
-    edits: tuple[Edit, ...]
-
-    def functions(self) -> dict[str, str]:
-        """The changed functions as SQL. Raises MutantOutdated."""
-        present = present_functions()
-        changed: dict[str, str] = {}
-        for edit in self.edits:
-            body = changed.get(edit.function, present.get(edit.function, ""))
-            if edit.old not in body:
-                raise MutantOutdated(f"{self.name}: {edit.function}.sql has no {edit.old!r}")
-            changed[edit.function] = body.replace(edit.old, edit.new)
-        return changed
-
-
-def _mutant(name: str, function: str, old: str, new: str) -> Mutant:
-    return Mutant(name, (Edit(function, old, new),))
-
-
 MUTANTS: tuple[Mutant, ...] = (
     # The bugs of others, planted here.
     Mutant(
@@ -92,52 +57,52 @@ MUTANTS: tuple[Mutant, ...] = (
             Edit(GUARD, _WALL, "false"),
         ),
     ),
-    _mutant("settle what is processing (River)", SETTLE, _FENCE, "j.status = 'processing'"),
+    mutant("settle what is processing (River)", SETTLE, _FENCE, "j.status = 'processing'"),
     Mutant(
         "reap by an old snapshot (River #1302)",
         (Edit(REAP, "    for update skip locked\n", ""),),
     ),
-    _mutant("heartbeat by id (PgQueuer)", HEARTBEAT, " and q.lease_token = h.lease_token", ""),
-    _mutant(
+    mutant("heartbeat by id (PgQueuer)", HEARTBEAT, " and q.lease_token = h.lease_token", ""),
+    mutant(
         "tokens that come again",
         CLAIM,
         "md5(v_seed || q.job_id)::uuid",
         "md5(q.job_id::text)::uuid",
     ),
     # Guards taken away.
-    _mutant("settle: any failure", SETTLE, _FENCE, "p.outcome in ('completed', 'failed')"),
-    _mutant("settle: any retry", SETTLE, _FENCE, f"{_FENCE} or p.outcome = 'retry'"),
-    _mutant(
+    mutant("settle: any failure", SETTLE, _FENCE, "p.outcome in ('completed', 'failed')"),
+    mutant("settle: any retry", SETTLE, _FENCE, f"{_FENCE} or p.outcome = 'retry'"),
+    mutant(
         "settle: nothing salvaged",
         COMPLETE,
         "where q.job_id = p.job_id\n",
         "where q.job_id = p.job_id and q.lease_token = p.lease_token\n",
     ),
-    _mutant(
+    mutant(
         "settle: completed again",
         SETTLE,
         " and p.outcome <> 'completed'",
         " or p.outcome = 'completed'",
     ),
-    _mutant("settle: endless retries", SETTLE, "j.retry_count >= j.max_retries", "false"),
-    _mutant("settle: retries not counted", SETTLE, "+ (a.act = 'retry')::int", ""),
-    _mutant("settle: no delay", SETTLE, "when a.delay > 0 then 'delayed'", "when false then ''"),
-    _mutant("settle: judged before the wait", SETTLE, _WAIT, "  limit 0;\n"),
-    _mutant("begin: judged before the wait", BEGIN, _WAIT, "  limit 0;\n"),
-    _mutant("begin: any token", BEGIN, " or h.lease_token <> a.lease_token", ""),
-    _mutant("begin: no bound", BEGIN, "> j.max_retries", "> 1000000"),
-    _mutant("begin: bound too large by one", BEGIN, "> j.max_retries", "> j.max_retries + 1"),
-    _mutant("begin: sent is not counted", BEGIN, "c.state <> 'answered'", "c.state = 'unanswered'"),
-    _mutant("begin: answered is counted", BEGIN, "c.state <> 'answered'", "true"),
-    _mutant(
+    mutant("settle: endless retries", SETTLE, "j.retry_count >= j.max_retries", "false"),
+    mutant("settle: retries not counted", SETTLE, "+ (a.act = 'retry')::int", ""),
+    mutant("settle: no delay", SETTLE, "when a.delay > 0 then 'delayed'", "when false then ''"),
+    mutant("settle: judged before the wait", SETTLE, _WAIT, "  limit 0;\n"),
+    mutant("begin: judged before the wait", BEGIN, _WAIT, "  limit 0;\n"),
+    mutant("begin: any token", BEGIN, " or h.lease_token <> a.lease_token", ""),
+    mutant("begin: no bound", BEGIN, "> j.max_retries", "> 1000000"),
+    mutant("begin: bound too large by one", BEGIN, "> j.max_retries", "> j.max_retries + 1"),
+    mutant("begin: sent is not counted", BEGIN, "c.state <> 'answered'", "c.state = 'unanswered'"),
+    mutant("begin: answered is counted", BEGIN, "c.state <> 'answered'", "true"),
+    mutant(
         "begin: old sends count after a retry",
         BEGIN,
         "c.started_at > coalesce(j.retried_at, '-infinity')",
         "true",
     ),
-    _mutant("begin: pauses not seen", BEGIN, "p.model = a.model", "false"),
-    _mutant("end: a later ending wins", "end_provider_calls", " and c.state = 'sent'", ""),
-    _mutant("reap: live leases too", REAP, " and q.lease_until < v_now", ""),
+    mutant("begin: pauses not seen", BEGIN, "p.model = a.model", "false"),
+    mutant("end: a later ending wins", "end_provider_calls", " and c.state = 'sent'", ""),
+    mutant("reap: live leases too", REAP, " and q.lease_until < v_now", ""),
     Mutant(
         "reap: losses without end",
         (Edit(REAP, "losses < 3", "losses < 99"), Edit(REAP, "losses >= 3", "losses >= 99")),
@@ -146,58 +111,56 @@ MUTANTS: tuple[Mutant, ...] = (
         "reap: two losses suffice",
         (Edit(REAP, "losses < 3", "losses < 2"), Edit(REAP, "losses >= 3", "losses >= 2")),
     ),
-    _mutant("reap: losses not counted", REAP, "lease_losses = e.losses", "lease_losses = 0"),
-    _mutant("heartbeat: beyond the attempt", HEARTBEAT, ", q.attempt_until\n", "\n"),
-    _mutant(
-        "cancel: also what is over", CANCEL, "v_job.status in ('queued', 'processing')", "true"
-    ),
-    _mutant("cancel: anybody's", CANCEL, _OWNER, "true"),
-    _mutant("cancel: without the lock", CANCEL, "where q.job_id = p_job_id for update", "limit 0"),
-    _mutant(
+    mutant("reap: losses not counted", REAP, "lease_losses = e.losses", "lease_losses = 0"),
+    mutant("heartbeat: beyond the attempt", HEARTBEAT, ", q.attempt_until\n", "\n"),
+    mutant("cancel: also what is over", CANCEL, "v_job.status in ('queued', 'processing')", "true"),
+    mutant("cancel: anybody's", CANCEL, _OWNER, "true"),
+    mutant("cancel: without the lock", CANCEL, "where q.job_id = p_job_id for update", "limit 0"),
+    mutant(
         "cancel: the place stays",
         CANCEL,
         "delete from public.prompt_job_queue q",
         "perform 1 from public.prompt_job_queue q",
     ),
-    _mutant("retry: also what is not failed", RETRY, "v_job.status <> 'failed'", "false"),
-    _mutant("retry: anybody's", RETRY, _OWNER, "true"),
-    _mutant("retry: without the lock", RETRY, "  for update;", "  ;"),
-    _mutant("guard: nothing", GUARD, _WALL, "false"),
-    _mutant("guard: a retry may change anything", GUARD, "old.status = 'failed' and", "true and"),
-    _mutant(
+    mutant("retry: also what is not failed", RETRY, "v_job.status <> 'failed'", "false"),
+    mutant("retry: anybody's", RETRY, _OWNER, "true"),
+    mutant("retry: without the lock", RETRY, "  for update;", "  ;"),
+    mutant("guard: nothing", GUARD, _WALL, "false"),
+    mutant("guard: a retry may change anything", GUARD, "old.status = 'failed' and", "true and"),
+    mutant(
         "by hand: any status",
         "adopt_plain_status_update",
         "new.status not in ('completed', 'failed', 'cancelled')",
         "false",
     ),
-    _mutant(
+    mutant(
         "by hand: the place stays",
         "adopt_plain_status_update",
         "delete from public.prompt_job_queue q where q.job_id = new.id;",
         "",
     ),
-    _mutant(
+    mutant(
         "adopt: any token",
         "adopt_prompt_job",
         "(p_lease_token is null or q.lease_token = p_lease_token)",
         "true",
     ),
-    _mutant(
+    mutant(
         "update: the token is not looked at",
         UPDATE,
         "coalesce(p_lease_token, v_place.lease_token)",
         "v_place.lease_token",
     ),
-    _mutant(
+    mutant(
         "update: any token cancels", UPDATE, "p_lease_token = v_place.lease_token then", "true then"
     ),
-    _mutant(
+    mutant(
         "update: goes on without a place",
         UPDATE,
         "if not found then\n    return false;\n  end if;\n",
         "",
     ),
-    _mutant(
+    mutant(
         "update: unfenced writes not told", UPDATE, "if p_lease_token is null then", "if false then"
     ),
     Mutant(
@@ -208,12 +171,12 @@ MUTANTS: tuple[Mutant, ...] = (
             Edit(CLAIM, "where q.ctid = n.place_on_disk", "where q.job_id = n.place_on_disk"),
         ),
     ),
-    _mutant("claim: although paused", CLAIM, "p.model = ''", "false"),
-    _mutant("wake: too early", "wake_due_prompt_jobs", " and q.next_attempt_at <= v_now", ""),
+    mutant("claim: although paused", CLAIM, "p.model = ''", "false"),
+    mutant("wake: too early", "wake_due_prompt_jobs", " and q.next_attempt_at <= v_now", ""),
     # Order and care.
-    _mutant("turns: by age alone", TURNS, "q.claim_key + 1", "q.claim_key"),
-    _mutant("turns: a user's own are not looked at", TURNS, "q.user_id = p_user_id", "false"),
-    _mutant(
+    mutant("turns: by age alone", TURNS, "q.claim_key + 1", "q.claim_key"),
+    mutant("turns: a user's own are not looked at", TURNS, "q.user_id = p_user_id", "false"),
+    mutant(
         "lanes: waiting does not count",
         CLAIM,
         "q.enqueued_at - v_look.step * q.priority as due\n"
@@ -221,38 +184,38 @@ MUTANTS: tuple[Mutant, ...] = (
         "q.enqueued_at - interval '1 year' * q.priority as due\n"
         "      from public.prompt_job_queue q\n      where q.state = 'ready' and q.priority = lane",
     ),
-    _mutant(
+    mutant(
         "lanes: waiting is all that counts",
         CLAIM,
         "make_interval(secs => coalesce(s.ageing_seconds, 600)) as step",
         "interval '0' as step",
     ),
-    _mutant(
+    mutant(
         "lanes: one of each whether due or not",
         CLAIM,
         "place <= v_limit / 8",
         "place <= 1 + v_limit / 8",
     ),
-    _mutant("cap: one too many", HOLD, "> p_cap as", "> p_cap + 1 as"),
-    _mutant(
+    mutant("cap: one too many", HOLD, "> p_cap as", "> p_cap + 1 as"),
+    mutant(
         "cap: counted without the lock", CLAIM, "perform pg_advisory_xact_lock(", "perform abs("
     ),
-    _mutant("cap: what is held does not count", HOLD, "n.of_user + coal", "n.of_user + 0 * coal"),
-    _mutant("cap: not looked at", CLAIM, "s.user_in_flight_cap as cap", "null::int as cap"),
-    _mutant("cap: set aside for ever", ADMIT, "p_cap is null then p_limit", "p_cap is null then 0"),
-    _mutant("cap: never let in again", ADMIT, "else greatest(p_cap - ", "else least(0, "),
-    _mutant("settle: no time limit", SETTLE, "p.outcome in ('retry', 'postponed')", "false"),
-    _mutant("supply: over a prompt", SUPPLY, "completed' and not p_successor", "x' and false"),
-    _mutant("supply: any user", SUPPLY, _OWNER, "true"),
-    _mutant(
+    mutant("cap: what is held does not count", HOLD, "n.of_user + coal", "n.of_user + 0 * coal"),
+    mutant("cap: not looked at", CLAIM, "s.user_in_flight_cap as cap", "null::int as cap"),
+    mutant("cap: set aside for ever", ADMIT, "p_cap is null then p_limit", "p_cap is null then 0"),
+    mutant("cap: never let in again", ADMIT, "else greatest(p_cap - ", "else least(0, "),
+    mutant("settle: no time limit", SETTLE, "p.outcome in ('retry', 'postponed')", "false"),
+    mutant("supply: over a prompt", SUPPLY, "completed' and not p_successor", "x' and false"),
+    mutant("supply: any user", SUPPLY, _OWNER, "true"),
+    mutant(
         "supply: failed ones only", SUPPLY, "v_job.status = 'cancelled'", "v_job.status <> 'failed'"
     ),
-    _mutant("supply: stays in the queue", SUPPLY, "q where q.job_id = p_job_id;", "q where false;"),
-    _mutant("supply: counted as failed", SUPPLY, "v_job.status = 'failed'", "false"),
-    _mutant("singleton: anybody's", TAKE, "s.lease_until < clock_timestamp()", "true"),
-    _mutant("singleton: for ever", TAKE, "s.lease_until < clock_timestamp()", "false"),
-    _mutant("singleton: not asked twice", TAKE, " or s.token = excluded.token", ""),
-    _mutant(
+    mutant("supply: stays in the queue", SUPPLY, "q where q.job_id = p_job_id;", "q where false;"),
+    mutant("supply: counted as failed", SUPPLY, "v_job.status = 'failed'", "false"),
+    mutant("singleton: anybody's", TAKE, "s.lease_until < clock_timestamp()", "true"),
+    mutant("singleton: for ever", TAKE, "s.lease_until < clock_timestamp()", "false"),
+    mutant("singleton: not asked twice", TAKE, " or s.token = excluded.token", ""),
+    mutant(
         "singleton: released by others", "release_prompt_singleton", "s.token = p_token", "true"
     ),
     Mutant(
@@ -262,31 +225,30 @@ MUTANTS: tuple[Mutant, ...] = (
             Edit(MANY, "o.id, p_user_id, p_actor", "o.id, null, p_actor"),
         ),
     ),
-    _mutant("retry many: any class", MANY, "p_error_code is null or", "true or"),
-    _mutant("retry many: no limit", MANY, "    limit p_limit\n", ""),
-    _mutant("prune: what jobs names", PRUNE, "d.prompt_job_id = j.id", "false"),
-    _mutant("prune: young ones", PRUNE, "secs => p_days * 86400", "secs => 0"),
-    _mutant("prune: calls of open jobs", "prune_provider_calls", "q.job_id = c.job_id", "false"),
-    _mutant("prune: young calls", "prune_provider_calls", "secs => p_days * 86400", "secs => 0"),
-    _mutant("tally: a cancel", CANCEL, "values (v_now, 'cancelled', 1)", "values (v_now, '', 1)"),
-    _mutant("tally: a quarantine", REAP, "select v_now, 'failed', count(*)", "select v_now, '', 1"),
-    _mutant("tally: a failure", SETTLE, "select v_now, 'failed', count(*)", "select v_now, '', 1"),
-    _mutant("tally: a success", COMPLETE, "'completed', count(*),", "'completed', 0,"),
-    _mutant("tally: a retry", RETRY, "('-infinity', 'failed', -1)", "('-infinity', 'failed', 0)"),
-    _mutant("tally: by hand", "adopt_plain_status_update", "new.status, 1);", "new.status, 0);"),
-    _mutant("tally: inserted", "prompt_jobs_inserted", "i.status, count(*)", "i.status, 0"),
-    _mutant("tally: deleted", "prompt_jobs_deleted", "d.status, -count(*)", "d.status, 0"),
-    _mutant("tally: compacted", "compact_prompt_queue_tally", "sum(t.jobs)", "max(t.jobs)"),
-    _mutant(
-        "prune: young events", "prune_prompt_job_events", "secs => p_days * 86400", "secs => 0"
-    ),
+    mutant("retry many: any class", MANY, "p_error_code is null or", "true or"),
+    mutant("retry many: no limit", MANY, "    limit p_limit\n", ""),
+    mutant("prune: what jobs names", PRUNE, "d.prompt_job_id = j.id", "false"),
+    mutant("prune: young ones", PRUNE, "secs => p_days * 86400", "secs => 0"),
+    mutant("prune: calls of open jobs", "prune_provider_calls", "q.job_id = c.job_id", "false"),
+    mutant("prune: young calls", "prune_provider_calls", "secs => p_days * 86400", "secs => 0"),
+    mutant("tally: a cancel", CANCEL, "values (v_now, 'cancelled', 1)", "values (v_now, '', 1)"),
+    mutant("tally: a quarantine", REAP, "select v_now, 'failed', count(*)", "select v_now, '', 1"),
+    mutant("tally: a failure", SETTLE, "select v_now, 'failed', count(*)", "select v_now, '', 1"),
+    mutant("tally: a success", COMPLETE, "'completed', count(*),", "'completed', 0,"),
+    mutant("tally: a retry", RETRY, "('-infinity', 'failed', -1)", "('-infinity', 'failed', 0)"),
+    mutant("tally: by hand", "adopt_plain_status_update", "new.status, 1);", "new.status, 0);"),
+    mutant("tally: inserted", "prompt_jobs_inserted", "i.status, count(*)", "i.status, 0"),
+    mutant("tally: deleted", "prompt_jobs_deleted", "d.status, -count(*)", "d.status, 0"),
+    mutant("tally: compacted", "compact_prompt_queue_tally", "sum(t.jobs)", "max(t.jobs)"),
+    mutant("prune: young events", "prune_prompt_job_events", "secs => p_days * 86400", "secs => 0"),
+    *BREAKER_MUTANTS,
 )
 AS_THEY_ARE = Mutant("the functions as they are", ())
 
 
-async def killer(queue: Acts, other: Acts, mutant: Mutant) -> str | None:
+async def killer(queue: Acts, other: Acts, planted: Mutant) -> str | None:
     """The first scenario that fails while the mutant is in their database; None if all hold."""
-    changed, present = mutant.functions(), present_functions()
+    changed, present = planted.functions(), present_functions()
     try:
         for body in changed.values():
             await queue.connection.execute(body)
@@ -307,10 +269,10 @@ async def _main() -> int:
     try:
         url = await clusters.clone(EMBEDDED_MAJOR, "mutants")
         queue, other = await Acts.open(url), await Acts.open(url)
-        for mutant in (AS_THEY_ARE, *MUTANTS):
-            found = await killer(queue, other, mutant)
-            survivors += (found is None) is (mutant is not AS_THEY_ARE)
-            sys.stdout.write(f"{mutant.name:42} {found or '-'}\n")
+        for planted in (AS_THEY_ARE, *MUTANTS):
+            found = await killer(queue, other, planted)
+            survivors += (found is None) is (planted is not AS_THEY_ARE)
+            sys.stdout.write(f"{planted.name:42} {found or '-'}\n")
         await queue.close()
         await other.close()
     finally:

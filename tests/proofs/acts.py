@@ -86,6 +86,7 @@ class Acts:
             "delete from jobs; delete from public.prompt_generation_jobs;"
             "delete from public.prompt_job_queue;"
             "delete from public.prompt_job_events; delete from public.provider_calls;"
+            "delete from public.prompt_model_health; delete from public.prompt_operator_log;"
             "delete from public.prompt_queue_pauses; delete from public.prompt_queue_tally"
         )
 
@@ -178,6 +179,27 @@ class Acts:
             "select b.verdict from public.begin_provider_calls($1::jsonb) b", json.dumps([intent])
         )
         return answer
+
+    async def begin_all(
+        self, job: UUID, token: UUID, calls: list[UUID], retry_count: int = 0
+    ) -> list[str]:
+        """The verdicts on paid calls of a worker that knows of breakers, in one statement."""
+        intent = {"job_id": str(job), "lease_token": str(token), "model": "grok-4.7"}
+        intents = [intent | {"call_id": str(call), "retry_count": retry_count} for call in calls]
+        rows = await self.connection.fetch(
+            "select b.verdict from public.begin_provider_calls($1::jsonb) b", json.dumps(intents)
+        )
+        return [row["verdict"] for row in rows]
+
+    async def end_all(self, signs: dict[UUID, str]) -> None:
+        """Calls are answered, and say about their model what the word says."""
+        ends = [
+            {"call_id": str(call), "answered": True, "breaker": sign, "error_code": sign}
+            for call, sign in signs.items()
+        ]
+        await self.connection.execute(
+            "select public.end_provider_calls($1::jsonb)", json.dumps(ends)
+        )
 
     async def end(self, call: UUID, answered: bool) -> int:
         answer: int = await self.connection.fetchval(

@@ -7,6 +7,7 @@ import asyncpg
 
 from tests.proofs.acts import PROMPT, Acts
 from tests.proofs.care import CARE
+from tests.proofs.outages import OUTAGES
 
 Scenario = Callable[[Acts, Acts], Awaitable[None]]
 
@@ -256,4 +257,5 @@ SCENARIOS: tuple[Scenario, ...] = (
     a_pause_gives_nothing_out,
     the_four_arguments_work_on_open_jobs,
     *CARE,
+    *OUTAGES,
 )

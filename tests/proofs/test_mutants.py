@@ -3,7 +3,8 @@
 from collections.abc import AsyncIterator
 
 import pytest
-from lab.mutants import AS_THEY_ARE, MUTANTS, Edit, Mutant, MutantOutdated, killer
+from lab.mutant import Edit, Mutant, MutantOutdated
+from lab.mutants import AS_THEY_ARE, MUTANTS, killer
 
 from tests.proofs.acts import Acts
 from tests.proofs.scenarios import SCENARIOS, Scenario
