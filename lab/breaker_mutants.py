@@ -6,6 +6,7 @@ JUDGE = "judge_prompt_models"
 BEGIN = "begin_provider_calls"
 BY_HAND = "set_prompt_breaker"
 RENEW = "renew_prompt_job_queue"
+WAKE = "wake_parked_prompt_jobs"
 READMIT = "readmit_prompt_jobs"
 
 BREAKER_MUTANTS: tuple[Mutant, ...] = (
@@ -84,6 +85,9 @@ BREAKER_MUTANTS: tuple[Mutant, ...] = (
         "insert into public.prompt_job_queue select (r).* from unnest(v_rows) as r;",
         "",
     ),
+    mutant("by hand: the parked sleep on", BY_HAND, "if not p_open then", "if false then"),
+    mutant("breaker: the parked sleep on", JUDGE, "if v_works_again then", "if false then"),
+    mutant("wake parked: everything", WAKE, "j.error_code in", "true or j.error_code in"),
     mutant("readmit: what is over", READMIT, "j.status in ('queued', 'processing')", "true"),
     mutant("readmit: nothing", READMIT, "j.status in ('queued', 'processing')", "false"),
     mutant(

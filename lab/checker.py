@@ -5,6 +5,7 @@ from collections import Counter, defaultdict
 from dataclasses import dataclass, field, fields
 from itertools import pairwise
 
+from lab.ladder import asked_while_open, fell_too_far
 from lab.logs import FINAL, Book, Job, Logs
 
 
@@ -21,6 +22,8 @@ class Findings:
     final_changed: list[str] = field(default_factory=list)
     paid: list[str] = field(default_factory=list)
     attempts: list[str] = field(default_factory=list)
+    ladder: list[str] = field(default_factory=list)
+    breaker: list[str] = field(default_factory=list)
     surprises: list[str] = field(default_factory=list)
     recoveries: list[float] = field(default_factory=list)
     restarts: list[float] = field(default_factory=list)
@@ -45,6 +48,8 @@ def check(logs: Logs) -> Findings:
         final_changed=_final_changed(logs),
         paid=_paid(logs),
         attempts=_attempts(logs),
+        ladder=fell_too_far(logs),
+        breaker=asked_while_open(logs),
         surprises=list(logs.surprises),
         recoveries=_recoveries(logs),
         restarts=_restarts(logs),

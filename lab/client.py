@@ -5,12 +5,14 @@ import io
 import json
 import random
 import time
+from collections.abc import Sequence
 from pathlib import Path
 from uuid import UUID
 
 import asyncpg
 from PIL import Image
 
+from prompt_queue.jobs.job import MinQuality
 from prompt_queue.store.connecting import LOST
 from prompt_queue.store.database import Database, DatabaseUnavailable
 from prompt_queue.store.intake import IdempotencyKey, Intake, NewJob
@@ -38,6 +40,7 @@ class Client:
         self, dsn: str, pictures: PictureServer, history: Path, dice: random.Random
     ) -> None:
         self.surprises: list[str] = []
+        self.qualities: Sequence[MinQuality] = (MinQuality.TEMPLATE_OK,)
         self._dsn = dsn
         self._pictures = pictures
         self._history = history
@@ -52,7 +55,9 @@ class Client:
         url = self._pictures.add(name, self._picture())
         key = key or name
         owner, row = await self._owner_of(key)
-        job = NewJob(row_id=row, target_url=url)
+        # By the key: a repeat asks for the same.
+        quality = random.Random(key).choice(self.qualities)
+        job = NewJob(row_id=row, target_url=url, min_quality=quality)
         once = IdempotencyKey(user_id=owner, key=key, fingerprint=key.encode())
         self._note(key, owner, "invoke")
         give_up = time.monotonic() + _PATIENCE_SECONDS

@@ -7,7 +7,19 @@ from uuid import NAMESPACE_OID, UUID, uuid5
 
 import asyncpg
 
-from lab.logs import Book, Call, Harm, Job, LeaseChange, Logs, Request, RowChange, Settle
+from lab.logs import (
+    Asked,
+    Book,
+    Call,
+    Harm,
+    Job,
+    LeaseChange,
+    Logs,
+    Outage,
+    Request,
+    RowChange,
+    Settle,
+)
 
 _ROWS = """
 select xid::text::bigint as xid, job_id::text, old_status, new_status, old_prompt, new_prompt,
@@ -19,13 +31,27 @@ select xid::text::bigint as xid, job_id::text, old_token::text, new_token::text,
 """
 _SETTLES = "select xid::text::bigint as xid, job_id::text, token::text, outcome from lab_settles"
 _JOBS = """
-select id::text as job_id, status, retry_count, max_retries, user_id
+select id::text as job_id, status, retry_count, max_retries, user_id,
+  coalesce(min_quality, 'template_ok') as min_quality, source
 from public.prompt_generation_jobs
 """
 _BOOK = """
 select job_id::text, count(*) as begun, count(*) filter (where state <> 'answered') as unanswered,
-  count(*) filter (where state = 'answered' and http_status is not null) as replied
+  count(*) filter (where state = 'answered' and http_status is not null) as replied,
+  array_agg(distinct model) as models
 from public.provider_calls group by 1
+"""
+
+
+_ASKED = "select model, extract(epoch from started_at)::float8 as at from public.provider_calls"
+_OUTAGES = """
+select o.model, extract(epoch from o.at)::float8 as since,
+  extract(epoch from coalesce(min(c.at), clock_timestamp()))::float8 as until
+from public.prompt_operator_log o
+left join public.prompt_operator_log c
+  on c.model = o.model and c.act = 'closed' and c.id > o.id
+where o.act = 'opened'
+group by o.id, o.model, o.at
 """
 
 
@@ -39,12 +65,16 @@ async def collect(
     connection = await asyncpg.connect(dsn)
     try:
         jobs = {
-            job_id: Job(job_id, status, retries, most, str(owner), _conversation(owner))
-            for job_id, status, retries, most, owner in await connection.fetch(_JOBS)
+            job_id: Job(
+                job_id, status, retries, most, str(owner), _conversation(owner), quality, source
+            )
+            for job_id, status, retries, most, owner, quality, source in await connection.fetch(
+                _JOBS
+            )
         }
         book = {
-            job_id: Book(begun, unanswered, replied)
-            for job_id, begun, unanswered, replied in await connection.fetch(_BOOK)
+            job_id: Book(begun, unanswered, replied, tuple(models))
+            for job_id, begun, unanswered, replied, models in await connection.fetch(_BOOK)
         }
         return Logs(
             requests=[Request(**json.loads(line)) for line in history],
@@ -55,6 +85,8 @@ async def collect(
             book=book,
             jobs=jobs,
             harms=list(harms),
+            asked=[Asked(**dict(row)) for row in await connection.fetch(_ASKED)],
+            outages=[Outage(**dict(row)) for row in await connection.fetch(_OUTAGES)],
         )
     finally:
         await connection.close()

@@ -28,11 +28,12 @@ class Call:
 
 @dataclass(frozen=True, slots=True)
 class Book:
-    """A job in the cost book: calls that were begun, that have no answer, that brought a status."""
+    """A job in the cost book: calls begun, without an answer, with a status, and the models."""
 
     begun: int
     unanswered: int
     replied: int
+    models: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,6 +88,25 @@ class Job:
     max_retries: int
     owner: str | None = None
     conversation: str | None = None
+    min_quality: str = "template_ok"
+    source: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """When the cost book granted a call to a model."""
+
+    model: str
+    at: float
+
+
+@dataclass(frozen=True, slots=True)
+class Outage:
+    """A model's breaker was open from here to there."""
+
+    model: str
+    since: float
+    until: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,3 +139,5 @@ class Logs:
     surprises: list[str] = field(default_factory=list)
     elections: list[Election] = field(default_factory=list)
     harms: list[Harm] = field(default_factory=list)
+    asked: list[Asked] = field(default_factory=list)
+    outages: list[Outage] = field(default_factory=list)

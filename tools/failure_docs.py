@@ -44,7 +44,8 @@ job, finds out whether it works again, and uses up no retry: 5 seconds at first,
 (no credit, wrong key: 30, up to 300), drawn at random from the upper half. Meanwhile requests take
 the next model; where all are out of order they wait, with `errorCode: "breaker_open"` and without
 using up a retry. A request that may fall back waits for `PROMPT_QUEUE_OUTAGE_SECONDS` (120) of the
-outage, others as long as their time limit lets them.
+outage, others as long as their time limit lets them. What waits for credit, a key or a breaker
+looks again as soon as a probe or an operator closes the breaker.
 
 Retries have a budget for each model, so that they do not make an outage worse: a tenth of its
 answered calls, one in two seconds, and 20 at once. A retry beyond it waits (`retry_budget`), and

@@ -235,6 +235,7 @@ as $$
 #variable_conflict use_column
 declare
   v_now timestamptz := clock_timestamp();
+  v_works_again boolean;
 begin
   insert into public.prompt_model_health (model)
   select distinct e ->> 'model' from jsonb_array_elements(p_ends) e
@@ -305,11 +306,17 @@ begin
       retries_left = j.retries_left, counted_at = v_now
     from judged j
     where h.model = j.model
+  ),
+  noted as (
+    insert into public.prompt_operator_log (actor, act, model, reason)
+    select 'breaker', j.act, j.model, coalesce(j.trip, j.fault)
+    from judged j
+    where j.act = 'closed' or j.act = 'opened' and j.state = 'closed'
   )
-  insert into public.prompt_operator_log (actor, act, model, reason)
-  select 'breaker', j.act, j.model, coalesce(j.trip, j.fault)
-  from judged j
-  where j.act = 'closed' or j.act = 'opened' and j.state = 'closed';
+  select bool_or(j.act = 'closed') into v_works_again from judged j;
+  if v_works_again then
+    perform public.wake_parked_prompt_jobs();
+  end if;
 end
 $$;
 -- <<< judge_prompt_models
@@ -510,7 +517,7 @@ $$;
 
 -- >>> set_prompt_breaker
 -- Opens a model's breaker by hand, for p_seconds or (null) until it is closed, or closes it and
--- forgets the faults that were counted. Returns false where it stood so already, by hand too.
+-- forgets the faults that were counted; what waited for it looks again at once. Returns false where it stood so already, by hand too.
 create or replace function public.set_prompt_breaker(
   p_model text,
   p_open boolean,
@@ -548,7 +555,50 @@ begin
   end if;
   insert into public.prompt_operator_log (actor, act, model, reason)
   values (p_actor, case when p_open then 'opened' else 'closed' end, p_model, p_reason);
+  if not p_open then
+    perform public.wake_parked_prompt_jobs();
+  end if;
   return true;
 end
 $$;
 -- <<< set_prompt_breaker
+
+-- >>> wake_parked_prompt_jobs
+-- Lets jobs look again at once that wait for a model to work again: for credit, for a key, for a
+-- breaker. To be called when it does; at most p_limit, the others look by themselves. Returns how
+-- many.
+create or replace function public.wake_parked_prompt_jobs(p_limit int default 10000)
+returns int
+language plpgsql
+set search_path = ''
+set plan_cache_mode = force_generic_plan
+set enable_seqscan = off
+set enable_hashjoin = off
+set enable_mergejoin = off
+as $$
+declare
+  v_now timestamptz := clock_timestamp();
+  v_count int;
+begin
+  with parked as materialized (
+    select q.job_id
+    from public.prompt_job_queue q
+    join public.prompt_generation_jobs j on j.id = q.job_id
+    where q.state = 'delayed' and q.next_attempt_at > v_now
+      and j.error_code in ('out_of_credit', 'misconfigured', 'breaker_open')
+    limit p_limit
+    -- Nobody is waited for: callers hold the rows of models, for which others wait.
+    for update of q skip locked
+  )
+  update public.prompt_job_queue q
+  set state = 'ready'
+  from parked p
+  where q.job_id = p.job_id;
+  get diagnostics v_count = row_count;
+  if v_count > 0 then
+    notify prompt_queue;
+  end if;
+  return v_count;
+end
+$$;
+-- <<< wake_parked_prompt_jobs

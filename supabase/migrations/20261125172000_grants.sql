@@ -41,7 +41,8 @@ begin
     where p.pronamespace = 'public'::regnamespace
       and p.proname in (
         'judge_prompt_models', 'note_listed_models', 'prompt_model_outage', 'readmit_prompt_jobs',
-        'renew_prompt_job_queue', 'resume_prompt_queue', 'set_prompt_breaker'
+        'renew_prompt_job_queue', 'resume_prompt_queue', 'set_prompt_breaker',
+        'wake_parked_prompt_jobs'
       )
   loop
     execute format('revoke all on function %s from public', v_function);

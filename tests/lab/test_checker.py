@@ -5,6 +5,7 @@ from dataclasses import replace
 import pytest
 from lab.checker import check
 from lab.logs import (
+    Asked,
     Book,
     Call,
     Election,
@@ -12,6 +13,7 @@ from lab.logs import (
     Job,
     LeaseChange,
     Logs,
+    Outage,
     Request,
     RowChange,
     Settle,
@@ -193,3 +195,36 @@ def test_one_retry_too_many_is_found(logs: Logs) -> None:
     logs.jobs["j"] = replace(logs.jobs["j"], retry_count=2)
 
     assert check(logs).attempts == ["j was retried 2 times, 1 are allowed"]
+
+
+@pytest.mark.parametrize(
+    ("quality", "source", "models", "words"),
+    [
+        ("template_ok", "template", ("a", "b"), None),
+        ("any_model", "model", ("a", "b"), None),
+        ("model", "model", ("a",), None),
+        ("model", None, ("a",), None),
+        ("any_model", "template", ("a", "b"), "asked for any_model and got a template"),
+        ("model", "existing", ("a",), "asked for model and got a existing"),
+        ("model", "model", ("a", "b"), "asked for the first model"),
+    ],
+)
+def test_a_prompt_from_too_far_down_the_ladder(
+    logs: Logs, quality: str, source: str | None, models: tuple[str, ...], words: str | None
+) -> None:
+    logs.jobs["j"] = replace(logs.jobs["j"], min_quality=quality, source=source)
+    logs.book["j"] = replace(logs.book["j"], models=models)
+    found = check(logs).ladder
+    assert (words is None) is (found == [])
+    assert words is None or words in found[0]
+
+
+def test_an_open_breaker_lets_one_probe_through_a_cool_off(logs: Logs) -> None:
+    logs.outages = [Outage("a", 20.0, 27.0)]
+    fine = [Asked("a", at) for at in (19.0, 20.1, 22.6, 25.2, 26.9, 27.5)]
+    logs.asked = [*fine, Asked("b", 22.0)]
+    assert check(logs).breaker == []
+    logs.asked.append(Asked("a", 23.0))
+    assert check(logs).breaker == ["a was asked 4 times while its breaker was open, 3 are allowed"]
+    logs.harms.append(Harm(21.0, 5))
+    assert check(logs).breaker == []

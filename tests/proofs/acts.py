@@ -113,11 +113,17 @@ class Acts:
         return len(held) == 1
 
     async def settle(
-        self, job: UUID, token: UUID, outcome: str, prompt: str = PROMPT, delay: float = 0
+        self,
+        job: UUID,
+        token: UUID,
+        outcome: str,
+        prompt: str = PROMPT,
+        delay: float = 0,
+        code: str | None = None,
     ) -> tuple[bool, str]:
         """Whether it was applied, and the status that the answer names."""
         values: dict[str, object] = {"job_id": str(job), "lease_token": str(token)}
-        values |= {"outcome": outcome, "delay_seconds": delay}
+        values |= {"outcome": outcome, "delay_seconds": delay, "error_code": code}
         values |= {"prompt": prompt} if outcome == "completed" else {"error": "It broke."}
         row = await self.connection.fetchrow(
             "select s.applied, s.status from public.settle_prompt_jobs($1::jsonb) s",

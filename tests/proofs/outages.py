@@ -140,6 +140,27 @@ async def by_hand_it_stays_so(queue: Acts, _: Acts) -> None:
     assert await _acts(queue) == ["opened", "opened", "opened", "closed", "opened", "closed"]
 
 
+async def what_waits_for_a_model_is_woken_when_it_works(queue: Acts, _: Acts) -> None:
+    """By hand and by a probe; what waits for something else sleeps on."""
+    for by_hand in (True, False):
+        await queue.clear()
+        assert await _open(queue, "trip")
+        job, token = await _job(queue)
+        parked, limited = [await queue.enqueue() for _ in range(2)]
+        tokens = await queue.claim(2)
+        for waiting, code in ((parked, "out_of_credit"), (limited, "rate_limited")):
+            await queue.settle(waiting, tokens[waiting], "postponed", delay=300, code=code)
+        assert await queue.claim(5) == {}
+        if by_hand:
+            assert await _by_hand(queue, is_open=False)
+        else:
+            await queue.connection.execute(_COOL_OFF)
+            probe = uuid4()
+            assert await queue.begin_all(job, token, [probe]) == ["granted"]
+            await _tell(queue, [probe], ["good"])
+        assert list(await queue.claim(5)) == [parked]
+
+
 async def retries_live_on_a_tenth_of_what_succeeds(queue: Acts, other: Acts) -> None:
     """First calls are free; two that retry at once do not spend the same one twice."""
     assert not await _open(queue, "good")
@@ -190,6 +211,7 @@ OUTAGES = (
     a_failing_probe_makes_the_cool_off_longer,
     by_hand_it_stays_so,
     retries_live_on_a_tenth_of_what_succeeds,
+    what_waits_for_a_model_is_woken_when_it_works,
     a_table_written_anew_is_as_it_was,
     open_jobs_get_their_places_back,
 )

@@ -16,6 +16,7 @@ as $$
 #variable_conflict use_column
 declare
   v_now timestamptz := clock_timestamp();
+  v_works_again boolean;
 begin
   insert into public.prompt_model_health (model)
   select distinct e ->> 'model' from jsonb_array_elements(p_ends) e
@@ -86,10 +87,16 @@ begin
       retries_left = j.retries_left, counted_at = v_now
     from judged j
     where h.model = j.model
+  ),
+  noted as (
+    insert into public.prompt_operator_log (actor, act, model, reason)
+    select 'breaker', j.act, j.model, coalesce(j.trip, j.fault)
+    from judged j
+    where j.act = 'closed' or j.act = 'opened' and j.state = 'closed'
   )
-  insert into public.prompt_operator_log (actor, act, model, reason)
-  select 'breaker', j.act, j.model, coalesce(j.trip, j.fault)
-  from judged j
-  where j.act = 'closed' or j.act = 'opened' and j.state = 'closed';
+  select bool_or(j.act = 'closed') into v_works_again from judged j;
+  if v_works_again then
+    perform public.wake_parked_prompt_jobs();
+  end if;
 end
 $$;

@@ -1,5 +1,5 @@
 -- Opens a model's breaker by hand, for p_seconds or (null) until it is closed, or closes it and
--- forgets the faults that were counted. Returns false where it stood so already, by hand too.
+-- forgets the faults that were counted; what waited for it looks again at once. Returns false where it stood so already, by hand too.
 create or replace function public.set_prompt_breaker(
   p_model text,
   p_open boolean,
@@ -37,6 +37,9 @@ begin
   end if;
   insert into public.prompt_operator_log (actor, act, model, reason)
   values (p_actor, case when p_open then 'opened' else 'closed' end, p_model, p_reason);
+  if not p_open then
+    perform public.wake_parked_prompt_jobs();
+  end if;
   return true;
 end
 $$;
