@@ -22,6 +22,8 @@ GROUPS = {
         "xai_api_base",
         "models",
         "reasoning_effort",
+        "rate_tier",
+        "rate_limits",
         "attempt_timeout_seconds",
         "attempt_timeout_max_seconds",
         "stand_in",

@@ -71,6 +71,7 @@ ROUTES = {
     "/api/prompt/queue/jobs": {"get"},
     "/api/prompt/queue/pause": {"post"},
     "/api/prompt/queue/breaker": {"post"},
+    "/api/prompt/queue/limits": {"post"},
     "/api/prompt/queue/resume": {"post"},
     "/api/prompt/queue/retry": {"post"},
     "/api/prompt/queue/{promptJobId}": {"get", "delete"},

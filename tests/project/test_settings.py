@@ -97,6 +97,8 @@ def test_comma_lists_lose_blanks_and_keep_their_order(given: SetVariables) -> No
     [
         ("MODELS", " , ", "name at least one model"),
         ("TRUSTED_IMAGE_HOSTS", "pictures.lan", "must be host:port"),
+        ("STORAGE_PATHS", "pictures", "each followed by a slash"),
+        ("RATE_LIMITS", "grok-4.7", "for example grok-4.7=30/1000000"),
         ("PUBLIC_URL", "example.com", "write a full URL"),
         ("PORT", "65536", "65535"),
         ("CLAIM_LIMIT", "0", "greater than or equal to 1"),

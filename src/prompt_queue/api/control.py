@@ -7,6 +7,8 @@ from prompt_queue.api.bodies import documented_body, json_body
 from prompt_queue.api.operator_schemas import (
     BreakerRequest,
     BreakerView,
+    LimitRequest,
+    LimitView,
     PauseRequest,
     PauseView,
     PauseWhat,
@@ -16,6 +18,7 @@ from prompt_queue.api.operator_schemas import (
 from prompt_queue.api.parts import Parts
 from prompt_queue.api.problems import documented
 from prompt_queue.api.views import answer, model_view
+from prompt_queue.jobs.limits import Limit
 from prompt_queue.store.operator_store import FailedJobs
 
 router = APIRouter(tags=["operation"])
@@ -75,6 +78,24 @@ async def breaker(request: Request, parts: PartsOf) -> Response:
     )
     views = [model_view(model) for model in await parts.model_store.models()]
     return answer(BreakerView(changed=changed, models=views))
+
+
+@router.post(
+    "/api/prompt/queue/limits",
+    summary="Change the limits of a model",
+    response_model=LimitView,
+    responses=_OPERATOR,
+    dependencies=[Depends(require_operator)],
+    openapi_extra=documented_body(LimitRequest),
+)
+async def limits(request: Request, parts: PartsOf) -> Response:
+    """For every worker, with its next call; the settings do not change it any more."""
+    wanted = await json_body(request, LimitRequest)
+    rps = wanted.requests_per_second
+    limit = None if rps is None else Limit(rps, wanted.tokens_per_minute)
+    changed = await parts.model_store.set_limit(wanted.model, limit, by_hand=True, actor="http")
+    views = [model_view(model) for model in await parts.model_store.models()]
+    return answer(LimitView(changed=changed, models=views))
 
 
 @router.post(

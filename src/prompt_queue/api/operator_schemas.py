@@ -67,10 +67,31 @@ class ModelView(_Answer):
     retries_left: float = Field(description="Retries that may be sent now.")
     listed: bool | None = Field(description="Does the provider list it? Null: not looked up.")
     redirected: int = Field(description="Answers that came from another model.")
+    requests_per_second: float | None = Field(description="Its limit; null: none is set.")
+    tokens_per_minute: float | None = Field(description="Its limit; null: none is set.")
+    rate: float | None = Field(description="Requests a second that the gate lets pass now.")
+    limited_seconds: float | None = Field(description="How long a 429 still keeps the gate shut.")
 
 
 class BreakerView(_Answer):
     """The breakers as they stand now."""
+
+    changed: bool = Field(description="False: it was so before.")
+    models: list[ModelView]
+
+
+class LimitRequest(_Request):
+    """What a model may be sent from now on, by every worker."""
+
+    model: str = Field(min_length=1, max_length=200)
+    requests_per_second: float | None = Field(
+        default=None, gt=0, lt=1_000_000, description="Null takes the limit away."
+    )
+    tokens_per_minute: float | None = Field(default=None, gt=0, lt=1e12)
+
+
+class LimitView(_Answer):
+    """The limits as they are now."""
 
     changed: bool = Field(description="False: it was so before.")
     models: list[ModelView]

@@ -198,6 +198,11 @@ def health_complaints(stats: QueueStats, models: Sequence[ModelHealth] = ()) -> 
                 f"Nobody asks {model.model} ({model.cause}); "
                 f"`prompt-queue breaker close {model.model}` lets calls through."
             )
+        if model.limited_seconds:
+            complaints.append(
+                f"{model.model} is rate limited by the provider for another "
+                f"{model.limited_seconds:.0f} seconds; jobs wait in the queue."
+            )
         if model.listed is False:
             complaints.append(
                 f"The provider does not list {model.model}, so it is skipped; "

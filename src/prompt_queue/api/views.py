@@ -38,6 +38,10 @@ def model_view(model: ModelHealth) -> ModelView:
         retries_left=model.retries_left,
         listed=model.listed,
         redirected=model.redirected,
+        requests_per_second=model.requests_per_second,
+        tokens_per_minute=model.tokens_per_minute,
+        rate=model.rate,
+        limited_seconds=model.limited_seconds,
     )
 
 

@@ -31,6 +31,7 @@ def register(app: typer.Typer) -> None:
     """Add the commands of this file."""
     app.command()(models)
     app.command()(breaker)
+    app.command()(limit)
     app.command()(audit)
 
 
@@ -48,7 +49,10 @@ def models(as_json: AsJson = False, data_dir: DataDir = None) -> None:
     elif not found:
         print_text("no model was asked yet")
     else:
-        listing = table("model", "breaker", "why", "next try", "listed", "retries left#", "others#")
+        listing = table(
+            "model", "breaker", "why", "next try", "listed", "retries left#", "others#",
+            "limit/s#", "rate/s#",
+        )  # fmt: skip
         for model in found:
             listing.add_row(
                 printable(model.model),
@@ -58,6 +62,8 @@ def models(as_json: AsJson = False, data_dir: DataDir = None) -> None:
                 {True: "yes", False: "no", None: "-"}[model.listed],
                 f"{model.retries_left:.0f}",
                 str(model.redirected),
+                "-" if model.requests_per_second is None else f"{model.requests_per_second:g}",
+                "-" if model.rate is None else f"{model.rate:.1f}",
             )
         console().print(listing)
 
@@ -92,6 +98,45 @@ def breaker(  # noqa: PLR0917 - Typer reads the options from the signature
         print_json({"model": model, "state": state, "changed": changed})
     else:
         print_text(f"the breaker of {model} {'is now' if changed else 'was already'} {state}")
+
+
+def limit(
+    model: Model,
+    requests_per_second: Annotated[
+        float | None,
+        typer.Option("--rps", min=0.001, max=999_999, help="Requests a second; without: no limit."),
+    ] = None,
+    tokens_per_minute: Annotated[
+        float | None, typer.Option("--tpm", min=1, help="Tokens a minute, all kinds together.")
+    ] = None,
+    as_json: AsJson = False,
+    data_dir: DataDir = None,
+) -> None:
+    """Change what one model may be sent, for every worker and at once."""
+
+    async def work(database: "Database", _settings: "Settings") -> bool:
+        from prompt_queue.jobs.limits import Limit
+        from prompt_queue.store.model_store import ModelStore
+
+        wanted = (
+            None if requests_per_second is None else Limit(requests_per_second, tokens_per_minute)
+        )
+        return await ModelStore(database).set_limit(
+            model, wanted, by_hand=True, actor=f"cli:{operator()}"
+        )
+
+    changed = run_with_database(data_dir, work)
+    if as_json:
+        print_json(
+            {
+                "model": model,
+                "requestsPerSecond": requests_per_second,
+                "tokensPerMinute": tokens_per_minute,
+                "changed": changed,
+            }
+        )
+    else:
+        print_text(f"the limit of {model} {'is now' if changed else 'was already'} as you said")
 
 
 def audit(
@@ -138,6 +183,10 @@ def model_document(model: "ModelHealth") -> JsonObject:
         "retriesLeft": model.retries_left,
         "listed": model.listed,
         "redirected": model.redirected,
+        "requestsPerSecond": model.requests_per_second,
+        "tokensPerMinute": model.tokens_per_minute,
+        "rate": model.rate,
+        "limitedSeconds": model.limited_seconds,
     }
 
 

@@ -2,21 +2,24 @@
 
 import asyncio
 import logging
-from collections.abc import Coroutine, Sequence
-from typing import Any, Protocol
-from uuid import NAMESPACE_OID, UUID, uuid5
+from collections.abc import Sequence
+from dataclasses import dataclass
+from uuid import NAMESPACE_OID, uuid5
 
-from prompt_queue.generation.answer import CallFailed, GrokAnswer
+from prompt_queue.generation.answer import CallFailed
 from prompt_queue.generation.grok import GrokClient
+from prompt_queue.generation.ledger import Ledger, end_of_answer, end_of_failure, record
 from prompt_queue.generation.listing import ModelChain
 from prompt_queue.generation.messages import (
     Message,
     build_enhancement,
     build_messages,
     strategy_of,
+    text_characters,
 )
 from prompt_queue.generation.pictures import ImageMode, Picture, PictureSource
 from prompt_queue.generation.templates import last_resort
+from prompt_queue.generation.tokens import TokenEstimates
 from prompt_queue.generation.validation import validate_prompt
 from prompt_queue.jobs.errors import (
     BreakerOpen,
@@ -26,29 +29,12 @@ from prompt_queue.jobs.errors import (
     PromptFailure,
     RateLimited,
 )
-from prompt_queue.jobs.job import Claim, MinQuality, Operation, Source, is_another_model
-from prompt_queue.jobs.outcome import CallEnd, GeneratedPrompt, Intent
+from prompt_queue.jobs.job import Claim, MinQuality, Operation, Source
+from prompt_queue.jobs.outcome import CallEnd, GeneratedPrompt
 from prompt_queue.jobs.pictures import SeenPicture
-from prompt_queue.jobs.policies import Sign, may_ask_next_model, policy_of
+from prompt_queue.jobs.policies import may_ask_next_model
 
 logger = logging.getLogger(__name__)
-
-_RECORD_SECONDS = 5.0
-
-
-class Ledger(Protocol):
-    """The book of paid calls."""
-
-    async def intend(self, claim: Claim, model: str, pictures: Sequence[SeenPicture]) -> Intent:
-        """Commit that a call about these pictures is about to leave.
-
-        Raises LeaseLost, ModelPaused, BreakerOpen, RetryBudget, OutcomeUnknown.
-        """
-        ...
-
-    async def record(self, end: CallEnd) -> None:
-        """Commit how the call ended."""
-        ...
 
 
 class _NoPrompt(Exception):
@@ -58,6 +44,15 @@ class _NoPrompt(Exception):
         super().__init__(str(failure))
         self.failure = failure
         self.may_ask_next = may_ask_next
+
+
+@dataclass(frozen=True, slots=True)
+class _Request:
+    """What a model is asked, what of, and how many tokens go in, before anything was learned."""
+
+    messages: Sequence[Message]
+    seen: Sequence[SeenPicture]
+    prompt_tokens: float
 
 
 class Generator:
@@ -74,6 +69,7 @@ class Generator:
         self._pictures = pictures
         self._chain = chain
         self._image_mode = image_mode
+        self._estimates = TokenEstimates()
 
     async def generate(self, claim: Claim, ledger: Ledger) -> GeneratedPrompt:
         """The prompt for a claimed job. Raises PromptFailure or LeaseLost.
@@ -114,14 +110,20 @@ class Generator:
         self, pictures: Sequence[Picture], claim: Claim, ledger: Ledger, *, inline: bool
     ) -> GeneratedPrompt:
         messages = await self._messages(claim, pictures, inline=inline)
-        seen = _seen(pictures)
+        request = _Request(
+            messages,
+            _seen(pictures),
+            self._estimates.prompt(
+                text_characters(messages), [picture.facts for picture in pictures]
+            ),
+        )
         only_first = claim.min_quality is MinQuality.MODEL
         chain = self._chain.names
         *others, last = chain[:1] if only_first else chain
         closed_to_us: list[BreakerOpen] = []
         for model in others:
             try:
-                return await self._ask(model, messages, seen, claim, ledger)
+                return await self._ask(model, request, claim, ledger)
             except _NoPrompt as none:
                 if not none.may_ask_next:
                     raise none.failure from None
@@ -129,7 +131,7 @@ class Generator:
                     closed_to_us.append(none.failure)
                 logger.info("job %s goes on from %s: %s", claim.job_id, model, none.failure)
         try:
-            return await self._ask(last, messages, seen, claim, ledger)
+            return await self._ask(last, request, claim, ledger)
         except _NoPrompt as none:
             if isinstance(none.failure, BreakerOpen):
                 raise _shortest([*closed_to_us, none.failure]) from None
@@ -166,40 +168,43 @@ class Generator:
         return build_messages(references, target, claim.user_instructions)
 
     async def _ask(
-        self,
-        model: str,
-        messages: Sequence[Message],
-        seen: Sequence[SeenPicture],
-        claim: Claim,
-        ledger: Ledger,
+        self, model: str, request: "_Request", claim: Claim, ledger: Ledger
     ) -> GeneratedPrompt:
+        tokens = self._estimates.total(model, request.prompt_tokens)
         try:
-            intent = await ledger.intend(claim, model, seen)
+            intent = await ledger.intend(claim, model, request.seen, tokens)
         except RateLimited as closed:
             may_ask_next = may_ask_next_model(closed, retries_left=True)
             raise _NoPrompt(closed, may_ask_next=may_ask_next) from closed
         call_id = intent.call_id
         retries_left = claim.retry_count < claim.max_retries
         try:
+            await asyncio.sleep(intent.send_in)
+        except BaseException:
+            # Nothing left yet, so nothing can be charged.
+            await record(ledger, CallEnd(call_id, answered=True, error_code="not_sent"))
+            raise
+        try:
             answer = await self._client.complete(
-                model, messages, _conversation(claim), claim.retry_count
+                model, request.messages, _conversation(claim), claim.retry_count
             )
         except CallFailed as failed:
-            await _record(ledger, _end_of_failure(call_id, failed))
+            await record(ledger, end_of_failure(call_id, failed))
             failed.failure.outage_seconds = intent.outage_seconds
             may_ask_next = may_ask_next_model(failed.failure, retries_left=retries_left)
             raise _NoPrompt(failed.failure, may_ask_next=may_ask_next) from failed
         except BaseException:
-            await _record(ledger, CallEnd(call_id, answered=False, error_code="interrupted"))
+            await record(ledger, CallEnd(call_id, answered=False, error_code="interrupted"))
             raise
+        self._estimates.learn(model, request.prompt_tokens, answer.usage)
         try:
             prompt = validate_prompt(answer.text)
         except PromptFailure as failure:
-            await _record(ledger, _end_of_answer(call_id, model, answer, failure))
+            await record(ledger, end_of_answer(call_id, model, answer, failure))
             failure.outage_seconds = intent.outage_seconds
             may_ask_next = may_ask_next_model(failure, retries_left=retries_left)
             raise _NoPrompt(failure, may_ask_next=may_ask_next) from failure
-        await _record(ledger, _end_of_answer(call_id, model, answer, None))
+        await record(ledger, end_of_answer(call_id, model, answer, None))
         return GeneratedPrompt(
             text=prompt,
             model=answer.model,
@@ -234,54 +239,3 @@ def _seen(pictures: Sequence[Picture]) -> list[SeenPicture]:
 def _conversation(claim: Claim) -> str:
     """One prompt cache for each user; the provider does not learn our user ids."""
     return str(uuid5(NAMESPACE_OID, f"prompt-queue:{claim.user_id}"))
-
-
-def _end_of_failure(call_id: UUID, failed: CallFailed) -> CallEnd:
-    return CallEnd(
-        call_id,
-        answered=failed.answered,
-        http_status=failed.http_status,
-        error_code=failed.failure.code,
-        model=failed.model,
-        usage=failed.usage,
-        sign=policy_of(failed.failure).sign,
-    )
-
-
-def _end_of_answer(
-    call_id: UUID, asked: str, answer: GrokAnswer, failure: PromptFailure | None
-) -> CallEnd:
-    redirected = is_another_model(asked, answer.model)
-    if redirected:
-        logger.warning("asked %s, but %s answered", asked, answer.model)
-    return CallEnd(
-        call_id,
-        answered=True,
-        http_status=answer.http_status,
-        error_code=failure.code if failure else None,
-        model=answer.model,
-        usage=answer.usage,
-        sign=policy_of(failure).sign if failure else Sign.GOOD,
-        redirected=redirected,
-    )
-
-
-async def _record(ledger: Ledger, end: CallEnd) -> None:
-    """Write the end of a call, through a cancellation too.
-
-    A ledger that fails must not take a paid answer away: the open intent already counts as a call
-    that may have been charged.
-    """
-    task = asyncio.ensure_future(_recorded(ledger.record(end), end))
-    try:
-        await asyncio.shield(task)
-    except asyncio.CancelledError:
-        await asyncio.wait({task}, timeout=_RECORD_SECONDS)
-        raise
-
-
-async def _recorded(writing: Coroutine[Any, Any, None], end: CallEnd) -> None:
-    try:
-        await writing
-    except Exception:
-        logger.exception("the end of call %s could not be recorded", end.call_id)

@@ -114,3 +114,14 @@ def _text(text: str) -> dict[str, Any]:
 
 def _image(url: str) -> dict[str, Any]:
     return {"type": "image_url", "image_url": {"url": url}}
+
+
+def text_characters(messages: Sequence[Message]) -> int:
+    """Characters of all texts; pictures are not counted."""
+    contents = [message["content"] for message in messages]
+    return sum(
+        len(content)
+        if isinstance(content, str)
+        else sum(len(part.get("text", "")) for part in content)
+        for content in contents
+    )

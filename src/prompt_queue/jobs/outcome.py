@@ -40,20 +40,22 @@ class GeneratedPrompt:
 
 @dataclass(frozen=True, slots=True)
 class Intent:
-    """A call that may leave now.
+    """A call that may leave in `send_in` seconds.
 
     `outage_seconds`: it is the one that finds out whether the model works again after so long.
     """
 
     call_id: UUID
     outage_seconds: float | None = None
+    send_in: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
 class CallEnd:
     """How a provider call ended, for the ledger. `answered` False means that it may be charged.
 
-    `sign` is what it says of the model; `redirected`, that another model answered.
+    `sign` is what it says of the model; `redirected`, that another model answered; `retry_after`,
+    for how many seconds a rate limit asks to wait.
     """
 
     call_id: UUID
@@ -64,6 +66,7 @@ class CallEnd:
     usage: Usage = field(default_factory=Usage)
     sign: Sign = Sign.NONE
     redirected: bool = False
+    retry_after: float | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,12 +2,28 @@
 
 from typing import Literal
 
-from prompt_queue.settings.knobs import PREFIX, Group, knob
+from pydantic import field_validator
+
+from prompt_queue.jobs.limits import read_limit
+from prompt_queue.settings.knobs import PREFIX, CommaList, Group, knob, split_commas
 
 
 class FailureSettings(Group):
     """How long is waited, and how often is tried."""
 
+    rate_tier: Literal["none", "T0", "T1", "T2", "T3", "T4"] = knob(
+        PREFIX + "RATE_TIER",
+        "T0",
+        "Tier of the xAI account, from which the limits of each model follow; by what was spent "
+        "since 2026-01-01: 0, 50, 250, 1,000, 5,000 USD. `none`: no limits but "
+        "those of PROMPT_QUEUE_RATE_LIMITS.",
+    )
+    rate_limits: CommaList = knob(
+        PREFIX + "RATE_LIMITS",
+        (),
+        "Limits of single models: requests a second and tokens a minute, such as "
+        "`grok-4.7=30/1000000`, `grok-4.6=10`, `grok-4.3=none`.",
+    )
     attempt_timeout_seconds: float = knob(
         PREFIX + "ATTEMPT_TIMEOUT_SECONDS",
         60.0,
@@ -58,3 +74,15 @@ class FailureSettings(Group):
         "template or their existing prompt. Others wait on.",
         ge=0,
     )
+
+    @field_validator("rate_limits", mode="before")
+    @classmethod
+    def _split_limits(cls, value: object) -> object:
+        return split_commas(value)
+
+    @field_validator("rate_limits")
+    @classmethod
+    def _need_limits(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        for entry in value:
+            read_limit(entry)
+        return value

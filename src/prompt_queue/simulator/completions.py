@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import time
 import uuid
 from datetime import UTC, datetime
 from typing import Any
@@ -86,6 +87,10 @@ class Completions:
         payload = await read_json(request)
         call.model = named_model(payload)
         call.nonce = call.nonce or named_user(payload)
+        limiter, name = self._state.limiter, call.model or ""
+        broken = limiter.refusal(name, time.monotonic()) if limiter else None
+        if broken is not None:
+            raise errors.rate_limited(name, broken)
         fault = await self._fault("before", call)
         if fault is not None:
             return replacing_reply(fault, call.model, self._state.settings.envelope), fault
@@ -98,6 +103,11 @@ class Completions:
         call.charged = True
         await asyncio.sleep(self._state.generation_seconds())
         body = self._compose(call, chat, pictures, tokens)
+        if limiter is not None:
+            spent = body["usage"]
+            reasoning = spent["completion_tokens_details"]["reasoning_tokens"]
+            used = spent["prompt_tokens"] + spent["completion_tokens"] + reasoning
+            limiter.spend(name, used, time.monotonic())
         fault = await self._fault("after", call)
         if fault is None:
             return json_reply(200, body), None

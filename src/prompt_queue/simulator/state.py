@@ -11,6 +11,7 @@ from aiohttp import web
 from prompt_queue.simulator.charges import CallLog
 from prompt_queue.simulator.errors import Envelope
 from prompt_queue.simulator.faults import FaultScript
+from prompt_queue.simulator.limiter import Limit, Limiter, LimitError, parse_limit
 from prompt_queue.simulator.usage import PrefixCache
 
 MAX_LATENCY_SECONDS = 3_600.0
@@ -28,6 +29,7 @@ class Settings:
     latency_jitter_seconds: float = 0.0
     seed: int = 1
     envelope: Envelope = "flat"
+    limit: Limit | None = None
 
     def as_json(self) -> dict[str, Any]:
         """The settings as the admin route shows them."""
@@ -36,6 +38,7 @@ class Settings:
             "latencyJitterSeconds": self.latency_jitter_seconds,
             "seed": self.seed,
             "errorEnvelope": self.envelope,
+            "limit": self.limit.as_json() if self.limit else None,
         }
 
 
@@ -62,6 +65,10 @@ def changed_settings(present: Settings, document: Any) -> Settings:
     envelope = document.get("errorEnvelope", present.envelope)
     if envelope not in ("flat", "nested"):
         raise SettingsError('errorEnvelope must be "flat" or "nested".')
+    try:
+        limit = parse_limit(document["limit"]) if "limit" in document else present.limit
+    except LimitError as error:
+        raise SettingsError(str(error)) from None
     return Settings(
         latency_seconds=_seconds(document, "latencySeconds", present.latency_seconds),
         latency_jitter_seconds=_seconds(
@@ -69,6 +76,7 @@ def changed_settings(present: Settings, document: Any) -> Settings:
         ),
         seed=seed,
         envelope="nested" if envelope == "nested" else "flat",
+        limit=limit,
     )
 
 
@@ -81,10 +89,15 @@ class State:
         self.faults = FaultScript(settings.seed)
         self.prefixes = PrefixCache()
         self._first_settings = settings
+        self._limit: Limit | None = None
+        self.limiter: Limiter | None = None
         self.apply(settings)
 
     def apply(self, settings: Settings) -> None:
         """Take new settings; the dice start anew from their seed."""
+        if settings.limit != self._limit:
+            self.limiter = Limiter(settings.limit) if settings.limit else None
+            self._limit = settings.limit
         self.settings = settings
         self.faults.reseed(settings.seed)
         self._jitter = random.Random(settings.seed)  # noqa: S311

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Literal
 
+from prompt_queue.jobs.limits import Limit
 from prompt_queue.store.database import Database
 
 BreakerState = Literal["closed", "open", "half_open"]
@@ -18,6 +19,9 @@ class ModelHealth:
     long it has been open, `wait_seconds` how long until it is half open (None while open: until it
     is closed by hand). `retries_left` may be sent now. `listed`: whether the provider lists the
     model, looked up at `listed_at`; None: not yet. `redirected` counts answers of another model.
+    `requests_per_second` and `tokens_per_minute` are its limits, `rate` the requests a second that
+    the gate lets pass now (None: nothing was sent yet), `limited_seconds` how long a 429 keeps the
+    gate shut.
     """
 
     model: str
@@ -30,6 +34,10 @@ class ModelHealth:
     listed: bool | None
     listed_at: datetime | None
     redirected: int
+    requests_per_second: float | None = None
+    tokens_per_minute: float | None = None
+    rate: float | None = None
+    limited_seconds: float | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -58,6 +66,23 @@ class ModelStore:
     ) -> bool:
         """Open (for `seconds`, None: until closed) or close by hand; False where it was so."""
         row = await self._database.row("set_breaker", model, is_open, seconds, reason, actor)
+        return bool(row and row["changed"])
+
+    async def set_limit(
+        self, model: str, limit: Limit | None, *, by_hand: bool = False, actor: str = "settings"
+    ) -> bool:
+        """What the gate lets pass; None takes the limit away. False where nothing changed.
+
+        What was set `by_hand` is not changed by the settings of a process.
+        """
+        row = await self._database.row(
+            "set_limit",
+            model,
+            limit.requests_per_second if limit else None,
+            limit.tokens_per_minute if limit else None,
+            by_hand,
+            actor,
+        )
         return bool(row and row["changed"])
 
     async def listed(self, models: Sequence[str], max_age_seconds: float) -> set[str] | None:

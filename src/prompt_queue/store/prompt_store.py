@@ -75,12 +75,15 @@ class Ruling:
     """Whether a call may leave, see begin_provider_calls().
 
     Where the model's breaker is open: `wait_seconds` until somebody may try it (None: until it is
-    closed by hand), `outage_seconds` since it opened.
+    closed by hand), `outage_seconds` since it opened. Where it has a gate: seconds until the call
+    may leave (`send_in`), or until the gate has room (`gate_seconds`).
     """
 
     verdict: str
     wait_seconds: float | None = None
     outage_seconds: float | None = None
+    send_in: float | None = None
+    gate_seconds: float | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -190,6 +193,11 @@ class PromptStore:
         )
         return [claim_from_row(row) for row in rows]
 
+    async def held_back(self, model: str) -> float | None:
+        """Seconds until the gate of the model gives jobs out; None: it does, or nothing waits."""
+        row = await self.database.row("held_back", model)
+        return row["seconds"] if row else None
+
     async def heartbeat(self, tokens: Mapping[UUID, UUID], lease_seconds: float) -> set[UUID]:
         """Renew leases (job id -> token); returns the jobs that are still held."""
         rows = await self.database.rows(
@@ -217,6 +225,8 @@ class PromptStore:
                 verdict=row["verdict"],
                 wait_seconds=row["wait_seconds"],
                 outage_seconds=row["outage_seconds"],
+                send_in=row["send_in"],
+                gate_seconds=row["gate_seconds"],
             )
             for row in rows
         }

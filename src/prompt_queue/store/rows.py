@@ -113,6 +113,7 @@ def call_end_as_json(end: CallEnd) -> dict[str, Any]:
         "served_model": end.model,
         "breaker": None if end.sign is Sign.NONE else end.sign.name.lower(),
         "redirected": end.redirected,
+        "retry_after": end.retry_after,
         "prompt_tokens": usage.prompt_tokens,
         "completion_tokens": usage.completion_tokens,
         "reasoning_tokens": usage.reasoning_tokens,

@@ -9,6 +9,7 @@ from prompt_queue.jobs.errors import (
     LeaseLost,
     ModelPaused,
     OutcomeUnknown,
+    RateLimited,
     RetryBudget,
 )
 from prompt_queue.jobs.ids import new_id
@@ -30,6 +31,10 @@ BUDGET_SECONDS = 4.0
 """How long a job waits for its retry where those of the model are used up."""
 
 
+GATE_SECONDS = 0.5
+"""Least time that a job waits which the gate of its model had no room for."""
+
+
 class StoreLedger:
     """Writes intents and endings in groups."""
 
@@ -40,12 +45,16 @@ class StoreLedger:
         self._ends: Grouped[CallEnd, None] = Grouped(self._end)
 
     async def intend(
-        self, claim: Claim, model: str, pictures: Sequence[SeenPicture] = ()
+        self,
+        claim: Claim,
+        model: str,
+        pictures: Sequence[SeenPicture] = (),
+        tokens: int | None = None,
     ) -> Intent:
         """Commit the intent of one paid call; only then may a byte leave.
 
-        Waits while the database is away. Raises LeaseLost, ModelPaused, BreakerOpen, RetryBudget,
-        OutcomeUnknown.
+        `tokens` is what the call is expected to use. Waits while the database is away. Raises
+        LeaseLost, ModelPaused, BreakerOpen, RetryBudget, OutcomeUnknown, RateLimited.
         """
         call_id = new_id()
         reached("intent.before")
@@ -58,12 +67,14 @@ class StoreLedger:
                 "worker": self._worker,
                 "retry_count": claim.retry_count,
                 "pictures": [seen_as_json(picture) for picture in pictures],
+                "priority": claim.priority,
+                "tokens": tokens,
             }
         )
         match ruling.verdict:
             case "granted":
                 reached("intent.committed")
-                return Intent(call_id, ruling.outage_seconds)
+                return Intent(call_id, ruling.outage_seconds, ruling.send_in or 0.0)
             case "lease_lost":
                 raise LeaseLost
             case "model_paused":
@@ -75,6 +86,8 @@ class StoreLedger:
                 )
             case "retry_budget":
                 raise RetryBudget(retry_after=BUDGET_SECONDS)
+            case "rate_limited":
+                raise RateLimited(retry_after=max(ruling.gate_seconds or 0.0, GATE_SECONDS))
             case "outcome_unknown":
                 raise OutcomeUnknown
         # A newer database may know verdicts that this worker does not: no call without a grant.

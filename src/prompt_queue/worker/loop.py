@@ -70,6 +70,11 @@ class WorkLoop:
                 self._wake.clear()
                 claimed = await self._fill_slots()
                 pause = SHORTEST_PAUSE if claimed else min(pause * 2, self._poll_seconds)
+                if not claimed and (held_back := await self._held_back()) is not None:
+                    # It is known when to look again, so nobody has to be woken.
+                    pause = SHORTEST_PAUSE
+                    await self._rest(min(held_back, self._poll_seconds) + random.uniform(0, 0.05))  # noqa: S311
+                    continue
                 # An idle loop asks no more by itself; the janitor looks for both of them.
                 idle = pause >= self._poll_seconds
                 await self._rest(None if idle else pause * random.uniform(0.75, 1))  # noqa: S311
@@ -112,6 +117,15 @@ class WorkLoop:
                     break
         self.tally["claimed"] += total
         return total
+
+    async def _held_back(self) -> float | None:
+        if self._slots <= len(self._running) or self._stopping.is_set():
+            return None
+        try:
+            waits = [await station.held_back() for station in self._stations]
+        except (DatabaseUnavailable, DatabaseRefused):
+            return None
+        return min((wait for wait in waits if wait is not None), default=None)
 
     async def _claim(self, station: Station, limit: int) -> list[Claim]:
         claiming = asyncio.create_task(station.claim(limit))

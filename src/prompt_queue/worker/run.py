@@ -23,6 +23,7 @@ from prompt_queue.guards.signing import LinkSigner
 from prompt_queue.guards.storage_paths import StoragePaths
 from prompt_queue.guards.urls import read_url, trusted_authorities
 from prompt_queue.jobs.backoff import RetryPolicy
+from prompt_queue.jobs.limits import limits_of
 from prompt_queue.jobs.tick import TickReport
 from prompt_queue.settings import Settings
 from prompt_queue.storage.keyfile import read_or_make_key
@@ -191,6 +192,9 @@ async def configure(settings: Settings, database: Database) -> None:
         ageing_seconds=settings.ageing_seconds,
         job_seconds=settings.job_seconds or None,
     )
+    tier = None if settings.rate_tier == "none" else settings.rate_tier
+    for model, limit in limits_of(settings.models, tier, settings.rate_limits).items():
+        await ModelStore(database).set_limit(model, limit)
 
 
 async def run_worker(settings: Settings, dsn: str) -> None:

@@ -6,7 +6,8 @@ from collections.abc import Sequence
 from typing import Protocol
 
 from prompt_queue.failpoints import reached, under_way
-from prompt_queue.generation.generator import Generator, Ledger
+from prompt_queue.generation.generator import Generator
+from prompt_queue.generation.ledger import Ledger
 from prompt_queue.jobs.backoff import RetryPolicy
 from prompt_queue.jobs.errors import LeaseLost, OurBug, PromptFailure, Unanswered
 from prompt_queue.jobs.job import Claim
@@ -23,6 +24,9 @@ class Station(Protocol):
 
     async def claim(self, limit: int) -> list[Claim]:
         """Take up to `limit` jobs."""
+
+    async def held_back(self) -> float | None:
+        """Seconds until jobs that wait may be given out; None where nothing holds them back."""
 
     async def handle(self, claim: Claim) -> Outcome:
         """Do the work and say what became of it; raises LeaseLost."""
@@ -72,6 +76,10 @@ class GenerationStation:
         if claims:
             reached("claim.committed")
         return claims
+
+    async def held_back(self) -> float | None:
+        """Seconds until the gate of the first model lets jobs that wait be claimed."""
+        return await self._store.held_back(self._models[0]) if self._models else None
 
     async def handle(self, claim: Claim) -> Outcome:
         """Ask Grok and decide; whatever goes wrong becomes an outcome, except a lost lease."""

@@ -86,8 +86,22 @@ select h as job_id from public.heartbeat_prompt_jobs($1, $2, $3) h;
 -- name: settle
 select s.job_id, s.applied, s.status from public.settle_prompt_jobs($1) s;
 
+-- name: held_back
+select h.seconds
+from public.prompt_model_gates g
+cross join lateral (
+  -- Room for a few at once spares claims that take one.
+  select extract(epoch from greatest(g.claims_at - interval '0.8 seconds', g.closed_until)
+    - clock_timestamp())::float8
+) h (seconds)
+where g.model = $1 and h.seconds > 0 and exists (
+  select from public.prompt_job_queue q where q.state = 'ready'
+);
+
 -- name: begin_calls
-select b.call_id, b.verdict, o.wait_seconds, o.outage_seconds
+select b.call_id, b.verdict, o.wait_seconds, o.outage_seconds,
+  case b.verdict when 'granted' then public.prompt_send_delay(b.call_id) end as send_in,
+  case b.verdict when 'rate_limited' then public.prompt_gate_wait(c.model) end as gate_seconds
 from public.begin_provider_calls($1) b
 join jsonb_to_recordset($1) as c (call_id uuid, model text) on c.call_id = b.call_id
 left join lateral public.prompt_model_outage(c.model) o on true;
@@ -131,10 +145,19 @@ select h.model, case when h.state = 'open' and h.open_until <= clock_timestamp()
   h.by_hand, h.cause, o.outage_seconds as open_seconds, o.wait_seconds,
   least(20, h.retries_left + 0.5 * extract(epoch from clock_timestamp() - h.counted_at)::float8)
     as retries_left,
-  h.listed, h.listed_at, h.redirected
+  h.listed, h.listed_at, h.redirected, l.requests_per_second, l.tokens_per_minute,
+  case when g.model is not null
+    then public.prompt_gate_rate(g, l.requests_per_second, clock_timestamp()) end as rate,
+  greatest(extract(epoch from g.closed_until - clock_timestamp())::float8, 0) as limited_seconds
 from public.prompt_model_health h
 left join lateral public.prompt_model_outage(h.model) o on true
+left join public.prompt_model_limits l on l.model = h.model
+left join public.prompt_model_gates g
+  on g.model = h.model and l.requests_per_second is not null
 order by h.model;
+
+-- name: set_limit
+select public.set_prompt_limit($1, $2, $3, $4, $5) as changed;
 
 -- name: listed_models
 select h.model, h.listed from public.prompt_model_health h

@@ -1,11 +1,14 @@
 -- Writes the intent of paid calls before a byte leaves. p_calls is an array of
--- {call_id, job_id, lease_token, model, provider, leg, worker, retry_count, pictures}; the pictures
+-- {call_id, job_id, lease_token, model, provider, leg, worker, retry_count, pictures, priority,
+-- tokens}; tokens is an estimate of all that the call will use; the pictures
 -- that the call is about are noted in the timeline of the job, once. Verdict per call:
 -- granted; lease_lost (the token is not the current one); model_paused; breaker_open (but one call
 -- may probe a model whose cool-off is over, for as long as it holds its job); retry_budget (retries
 -- are a tenth of a model's answered calls, one in two seconds and 20 at once); outcome_unknown (more
 -- than max_retries sends of this job never got an answer, so that another one could buy the same
--- thing again). A call without retry_count is from a worker that knows of no breaker: to it an open
+-- thing again); rate_limited (the gate of the model has no room within three seconds). Where the
+-- model has a gate, a call that is granted may leave at its send_at, see prompt_send_delay; urgent
+-- calls come first. A call without retry_count is from a worker that knows of no breaker: to it an open
 -- one is a pause.
 create or replace function public.begin_provider_calls(p_calls jsonb)
 returns table (call_id uuid, verdict text)
@@ -52,12 +55,16 @@ begin
         where c.call_id = h.probe_call_id and c.state = 'sent'
       );
   end if;
+  perform public.lock_prompt_gates(
+    (select array_agg(distinct o ->> 'model') from jsonb_array_elements(p_calls) o)
+  );
+  v_now := clock_timestamp();
   return query
   with asked as materialized (
     select *
     from jsonb_to_recordset(p_calls) as c (
       call_id uuid, job_id uuid, lease_token uuid, model text, provider text, leg text, worker text,
-      retry_count int, pictures jsonb
+      retry_count int, pictures jsonb, priority int, tokens int
     )
   ),
   held as materialized (
@@ -97,7 +104,7 @@ begin
         over (partition by l.model, l.verdict order by l.call_id) as nth_retry
     from allowed l
   ),
-  judged as materialized (
+  ruled as materialized (
     select c.*,
       case
         when c.verdict = 'granted' and c.is_open then
@@ -108,12 +115,46 @@ begin
       end as ruling
     from counted c
   ),
+  gates as materialized (
+    select g.model, greatest(g.next_at, g.closed_until, v_now) as free_at,
+      make_interval(secs => 1 / public.prompt_gate_rate(g, l.requests_per_second, v_now)) as gap,
+      -- A second's worth of tokens may be spent at once.
+      greatest(g.tokens_at, v_now - interval '1 second') as tokens_at,
+      make_interval(secs => coalesce(60 / l.tokens_per_minute, 0)) as a_token
+    from public.prompt_model_gates g
+    join public.prompt_model_limits l on l.model = g.model
+    where g.model in (select a.model from asked a)
+  ),
+  paced as materialized (
+    select r.*, g.gap, g.tokens_at, g.a_token,
+      case when r.ruling = 'granted' then
+        greatest(
+          g.free_at + g.gap * (count(*) over earlier - 1),
+          g.tokens_at + g.a_token * (sum(coalesce(r.tokens, 0)) over earlier - coalesce(r.tokens, 0))
+        )
+      end as send_at
+    from ruled r
+    left join gates g on g.model = r.model
+    window earlier as (
+      partition by r.model, r.ruling = 'granted' order by r.priority desc nulls last, r.call_id
+      rows unbounded preceding
+    )
+  ),
+  judged as materialized (
+    select p.call_id, p.job_id, p.lease_token, p.model, p.provider, p.leg, p.worker, p.retry_count,
+      p.pictures, p.tokens, p.user_id, p.is_open, p.retries_left, p.gap, p.tokens_at, p.a_token,
+      p.send_at,
+      case when p.send_at > v_now + interval '3 seconds' then 'rate_limited' else p.ruling end
+        as ruling
+    from paced p
+  ),
   written as (
     insert into public.provider_calls (
-      call_id, job_id, user_id, lease_token, worker, provider, leg, model
+      call_id, job_id, user_id, lease_token, worker, provider, leg, model, send_at,
+      estimated_tokens
     )
     select j.call_id, j.job_id, j.user_id, j.lease_token, j.worker, coalesce(j.provider, 'xai'),
-      coalesce(j.leg, 'prompt'), j.model
+      coalesce(j.leg, 'prompt'), j.model, j.send_at, j.tokens
     from judged j
     where j.ruling = 'granted'
     on conflict do nothing
@@ -134,6 +175,18 @@ begin
     set probe_call_id = j.call_id
     from judged j
     where j.ruling = 'granted' and j.is_open and m.model = j.model
+  ),
+  passing as (
+    update public.prompt_model_gates g
+    set next_at = p.last_at + p.gap, tokens_at = p.tokens_at + p.a_token * p.tokens
+    from (
+      select j.model, max(j.send_at) as last_at, min(j.gap) as gap, min(j.tokens_at) as tokens_at,
+        min(j.a_token) as a_token, sum(coalesce(j.tokens, 0)) as tokens
+      from judged j
+      where j.ruling = 'granted' and j.send_at is not null
+      group by j.model
+    ) p
+    where g.model = p.model
   ),
   spent as (
     update public.prompt_model_health m

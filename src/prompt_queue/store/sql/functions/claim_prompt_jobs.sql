@@ -2,7 +2,8 @@
 -- step of priority counts as ageing_seconds of waiting; a lane gives jobs until the next lane's
 -- head is due. Each job comes with a random lease token that every later write about it must show.
 -- A caller that names no worker is taken to be one that sends no heartbeats: it frees expired
--- leases itself. Nothing is given out while the queue, or every one of p_models, is paused. With a
+-- leases itself. Nothing is given out while the queue, or every one of p_models, is paused, and no
+-- more than the gate of the first of them can send soon. With a
 -- cap callers take turns, because only then is the count of a user's jobs exact.
 create or replace function public.claim_prompt_jobs(
   p_limit int default 3,
@@ -42,6 +43,7 @@ declare
   v_empty smallint[] := '{}';
   v_admitted uuid[];
   v_taken int;
+  v_given int := 0;
 begin
   if p_worker is null then
     perform public.free_expired_prompt_leases();
@@ -71,6 +73,11 @@ begin
     perform public.wake_due_prompt_jobs();
   end if;
   if v_look.paused then
+    return;
+  end if;
+  v_limit := public.prompt_claim_room(p_models[1], v_limit);
+  v_left := v_limit;
+  if v_limit = 0 then
     return;
   end if;
   if v_look.cap is not null or v_look.any_capped then
@@ -147,10 +154,14 @@ begin
     order by s.place;
     get diagnostics v_taken = row_count;
     v_left := v_left - v_taken;
+    v_given := v_given + v_taken;
     exit when v_lane.next_due is null and v_look.cap is null;
     if v_taken = 0 then
       v_empty := v_empty || v_lane.priority;
     end if;
   end loop;
+  if v_given > 0 and p_models[1] is not null then
+    perform public.spend_prompt_claim_room(p_models[1], v_given);
+  end if;
 end
 $$;
