@@ -51,10 +51,8 @@ def read_limit(entry: str) -> tuple[str, Limit | None]:
         limit = Limit(float(requests), float(tokens) if tokens else None)
     except ValueError:
         limit = Limit(0)
-    if (
-        not 0 < limit.requests_per_second < _MILLION
-        or not 0 < (limit.tokens_per_minute or 1) < 1e12
-    ):
+    tokens_a_minute = 1.0 if limit.tokens_per_minute is None else limit.tokens_per_minute
+    if not 0 < limit.requests_per_second < _MILLION or not 0 < tokens_a_minute < 1e12:
         raise LimitUnreadable(
             f"{entry!r} must be a model, requests a second and, if you like, tokens a minute, for "
             "example grok-4.7=30/1000000, or grok-4.7=none"
