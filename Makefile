@@ -12,7 +12,7 @@ TRIALS ?= 1
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help up test check format lock bench soak lab failover hosts sql-bundle docs fresh
+.PHONY: help up test check format lock bench gate soak lab failover hosts sql-bundle docs fresh
 
 # A .venv whose Python is gone, or that was moved here with the folder, is filled again.
 ifneq ($(shell $(BOOTSTRAP) usable && echo yes),yes)
@@ -60,6 +60,9 @@ lock: $(DEV) ## renew requirements/*.txt; ARGS=--upgrade takes newer versions
 
 bench: $(BENCH) ## measure the queue against bare SQL and other queues; ARGS=--quick
 	@exec $(BIN)/python -m benchmarks.queue $(ARGS)
+
+gate: $(BENCH) ## how much of a provider's quota is used, beside no gate and one in each process
+	@exec $(BIN)/python -m benchmarks.gate $(ARGS)
 
 soak: $(BENCH) ## 1,000,000 jobs with an old snapshot held open; ARGS="--jobs 50000 --hold 60 --around 60"
 	@exec $(BIN)/python -m benchmarks.soak $(ARGS)

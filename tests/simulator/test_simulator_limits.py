@@ -37,7 +37,7 @@ def test_tokens_count_when_they_are_known() -> None:
 def test_the_settings_route_takes_a_limit_and_says_what_is_wrong(xai_stand_in: StandIn) -> None:
     """And null takes it away."""
     taken = xai_stand_in.settings(limit={"manner": "bucket", "rps": 5})
-    assert taken["limit"] == {"manner": "bucket", "rps": 5.0, "tpm": None}
+    assert taken["limit"] == {"manner": "bucket", "rps": 5.0, "tpm": None, "jitter": 0.0}
     for wrong in ({"manner": "loose", "rps": 5}, {"manner": "fixed"}, {"rps": 5}, 7):
         with pytest.raises(StandInError):
             xai_stand_in.settings(limit=wrong)

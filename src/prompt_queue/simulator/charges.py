@@ -27,6 +27,7 @@ class Call:
     detail: str | None = None
     charged: bool = False
     cost_in_usd_ticks: int = 0
+    tokens: int = 0
     ended_by_client: bool = False
     ended_monotonic: float | None = None
 

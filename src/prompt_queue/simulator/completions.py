@@ -88,6 +88,7 @@ class Completions:
         call.model = named_model(payload)
         call.nonce = call.nonce or named_user(payload)
         limiter, name = self._state.limiter, call.model or ""
+        await asyncio.sleep(self._state.arrival_seconds())
         broken = limiter.refusal(name, time.monotonic()) if limiter else None
         if broken is not None:
             raise errors.rate_limited(name, broken)
@@ -103,11 +104,11 @@ class Completions:
         call.charged = True
         await asyncio.sleep(self._state.generation_seconds())
         body = self._compose(call, chat, pictures, tokens)
+        spent = body["usage"]
+        reasoning = spent["completion_tokens_details"]["reasoning_tokens"]
+        call.tokens = spent["prompt_tokens"] + spent["completion_tokens"] + reasoning
         if limiter is not None:
-            spent = body["usage"]
-            reasoning = spent["completion_tokens_details"]["reasoning_tokens"]
-            used = spent["prompt_tokens"] + spent["completion_tokens"] + reasoning
-            limiter.spend(name, used, time.monotonic())
+            limiter.spend(name, call.tokens, time.monotonic())
         fault = await self._fault("after", call)
         if fault is None:
             return json_reply(200, body), None

@@ -16,28 +16,42 @@ class LimitError(ValueError):
 
 @dataclass(frozen=True)
 class Limit:
-    """Requests a second and tokens a minute; None does not count them."""
+    """Requests a second and tokens a minute; None does not count them.
+
+    A request takes up to ``jitter`` seconds to where it is counted.
+    """
 
     manner: Manner
     rps: float
     tpm: float | None = None
+    jitter: float = 0.0
 
     def as_json(self) -> dict[str, Any]:
         """The limit as the admin route shows it."""
-        return {"manner": self.manner, "rps": self.rps, "tpm": self.tpm}
+        return {
+            "manner": self.manner, "rps": self.rps, "tpm": self.tpm, "jitter": self.jitter,
+        }  # fmt: skip
+
+
+_FIELDS = frozenset({"manner", "rps", "tpm", "jitter"})
 
 
 def parse_limit(document: Any) -> Limit | None:
     """Read a limit, or null for none; raises `LimitError`."""
     if document is None:
         return None
-    if not isinstance(document, Mapping) or set(document) - {"manner", "rps", "tpm"}:
-        raise LimitError("A limit is null or an object with manner, rps and perhaps tpm.")
+    if not isinstance(document, Mapping) or set(document) - _FIELDS:
+        raise LimitError("A limit is null or an object with manner, rps and perhaps tpm, jitter.")
     manner: Any = document.get("manner")
     if manner not in get_args(Manner):
         raise LimitError(f"manner must be one of {', '.join(get_args(Manner))}.")
-    tpm = document.get("tpm")
-    return Limit(manner, _positive("rps", document.get("rps")), tpm and _positive("tpm", tpm))
+    tpm, jitter = document.get("tpm"), document.get("jitter")
+    return Limit(
+        manner,
+        _positive("rps", document.get("rps")),
+        None if tpm is None else _positive("tpm", tpm),
+        _positive("jitter", jitter) if jitter else 0.0,
+    )
 
 
 def _positive(name: str, value: object) -> float:

@@ -107,6 +107,10 @@ class State:
         self.faults.clear()
         self.apply(self._first_settings)
 
+    def arrival_seconds(self) -> float:
+        """How long the next request takes to where it is counted."""
+        return self._limit.jitter * self._jitter.random() if self._limit else 0.0
+
     def generation_seconds(self) -> float:
         """How long the next answer takes."""
         jitter = self.settings.latency_jitter_seconds * self._jitter.random()
