@@ -47,6 +47,7 @@ GROUPS = {
         "cron_secret",
         "cron_budget_seconds",
     ),
+    "Cache": ("cache_seconds", "cache_shared"),
     "Pictures": (
         "image_mode",
         "trusted_image_hosts",

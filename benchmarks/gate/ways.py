@@ -57,6 +57,7 @@ def sending(
             "PROMPT_QUEUE_TRUSTED_IMAGE_HOSTS": pictures.host_port,
             "PROMPT_QUEUE_MODELS": MODEL,
             "PROMPT_QUEUE_RATE_TIER": "none",
+            "PROMPT_QUEUE_CACHE_SECONDS": "0",
             "PROMPT_QUEUE_RATE_LIMITS": limits,
         },
         workers=PROCESSES,

@@ -23,6 +23,7 @@ def stack(xai_stand_in_process: StandIn) -> Iterator[Stack]:
         {
             "XAI_API_KEY": xai_stand_in_process.api_key,
             "XAI_API_BASE": xai_stand_in_process.base_url,
+            "PROMPT_QUEUE_CACHE_SECONDS": "0",
         }
     )
     yield running.up()

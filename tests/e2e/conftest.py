@@ -22,6 +22,8 @@ def make_stack(xai_stand_in: StandIn, picture_server: PictureServer) -> Iterator
             "XAI_API_BASE": xai_stand_in.base_url,
             "PROMPT_QUEUE_TRUSTED_IMAGE_HOSTS": picture_server.host_port,
             "PROMPT_QUEUE_RETRY_BASE_DELAY_MS": "100",
+            # Tests that count calls may use one picture for many.
+            "PROMPT_QUEUE_CACHE_SECONDS": "0",
         } | {_variable(name): str(value) for name, value in settings.items()}
         stack = Stack(environment, workers=workers)
         made.append(stack)

@@ -41,6 +41,7 @@ def make_settings(
             "retry_base_delay_ms": 20,
             "retry_jitter": "none",
             "drain_seconds": 5.0,
+            "cache_seconds": 0.0,
         }
         return load_settings({}, tmp_path / "no.env", **(values | overrides))
 

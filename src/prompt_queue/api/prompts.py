@@ -269,6 +269,7 @@ async def _put_in(
         existing_prompt=wanted.existing_prompt,
         user_instructions=wanted.user_instructions,
         identity_consent=wanted.identity_consent,
+        cache=wanted.cache,
     )
     fingerprint = hashlib.sha256(wanted.model_dump_json().encode()).digest()
     scoped = (

@@ -9,7 +9,7 @@ from pydantic.alias_generators import to_camel
 from pydantic_core import PydanticCustomError
 
 from prompt_queue.guards.urls import LONGEST_URL
-from prompt_queue.jobs.job import MinQuality, Operation
+from prompt_queue.jobs.job import CacheUse, MinQuality, Operation
 from prompt_queue.jobs.priority import DEFAULT, HIGHEST, LOWEST
 
 MOST_REFERENCES: Final = 16
@@ -137,6 +137,11 @@ class EnqueueRequest(_Request):
         max_length=LONGEST_WORDS,
         description="Wishes for the prompt, in the user's words.",
         examples=["keep it subtle"],
+    )
+    cache: Annotated[CacheUse, BeforeValidator(_or_default(CacheUse.USE))] = Field(
+        default=CacheUse.USE,
+        description="use: a prompt that was paid for an identical request will do. refresh: ask "
+        "anew, and keep the answer. off: neither.",
     )
     identity_consent: bool | None = Field(
         default=None,

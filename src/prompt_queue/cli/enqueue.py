@@ -14,7 +14,7 @@ from prompt_queue.cli.options import AsJson
 from prompt_queue.cli.output import print_json, print_text, printable
 from prompt_queue.cli.server import JsonObject, QueueServer, open_server
 from prompt_queue.cli.waiting import spinner
-from prompt_queue.jobs.job import MinQuality, Operation
+from prompt_queue.jobs.job import CacheUse, MinQuality, Operation
 from prompt_queue.jobs.priority import DEFAULT, HIGHEST, LOWEST
 
 BANDS = {"low": 2, "normal": 5, "high": 8, "critical": 10}
@@ -56,6 +56,13 @@ Quality = Annotated[
     MinQuality | None,
     typer.Option(help="How far down the ladder the prompt may come from.  [default: template_ok]"),
 ]
+Cache = Annotated[
+    CacheUse | None,
+    typer.Option(
+        help="use: what was paid for an identical request will do. refresh: ask anew. off: "
+        "neither.  [default: use]"
+    ),
+]
 Enhance = Annotated[
     str | None, typer.Option(metavar="PROMPT", help="Make this prompt better instead.")
 ]
@@ -81,6 +88,7 @@ def enqueue(  # noqa: PLR0917 - Typer calls it by name
     min_quality: Quality = None,
     enhance: Enhance = None,
     wishes: Wishes = None,
+    cache: Cache = None,
     as_json: AsJson = False,
 ) -> None:
     """Queue a picture for a prompt; files are uploaded, URLs are passed on as they are."""
@@ -99,7 +107,7 @@ def enqueue(  # noqa: PLR0917 - Typer calls it by name
                     "targetUrl": target,
                     "refUrls": references,
                     "priority": number,
-                } | _options(min_quality, enhance, wishes)
+                } | _options(min_quality, enhance, wishes, cache)
                 accepted = await server.enqueue(request, idempotency_key)
             if not as_json:
                 _print_accepted(accepted)
@@ -128,7 +136,9 @@ def checked_picture(text: str) -> str | Path:
     return path
 
 
-def _options(quality: MinQuality | None, enhance: str | None, wishes: str | None) -> JsonObject:
+def _options(
+    quality: MinQuality | None, enhance: str | None, wishes: str | None, cache: CacheUse | None
+) -> JsonObject:
     """What was asked for beyond the defaults."""
     options: JsonObject = {}
     if quality is not None:
@@ -137,6 +147,8 @@ def _options(quality: MinQuality | None, enhance: str | None, wishes: str | None
         options |= {"operation": Operation.ENHANCE, "existingPrompt": enhance}
     if wishes is not None:
         options["userInstructions"] = wishes
+    if cache is not None:
+        options["cache"] = cache
     return options
 
 

@@ -3,10 +3,11 @@
 import asyncio
 import logging
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from uuid import NAMESPACE_OID, uuid5
 
 from prompt_queue.generation.answer import CallFailed
+from prompt_queue.generation.cache import Cache, request_key
 from prompt_queue.generation.grok import GrokClient
 from prompt_queue.generation.ledger import Ledger, end_of_answer, end_of_failure, record
 from prompt_queue.generation.listing import ModelChain
@@ -23,13 +24,14 @@ from prompt_queue.generation.tokens import TokenEstimates
 from prompt_queue.generation.validation import validate_prompt
 from prompt_queue.jobs.errors import (
     BreakerOpen,
+    Following,
     LeaseLost,
     OurBug,
     PictureUnfetched,
     PromptFailure,
     RateLimited,
 )
-from prompt_queue.jobs.job import Claim, MinQuality, Operation, Source
+from prompt_queue.jobs.job import CacheUse, Claim, MinQuality, Operation, Source
 from prompt_queue.jobs.outcome import CallEnd, GeneratedPrompt
 from prompt_queue.jobs.pictures import SeenPicture
 from prompt_queue.jobs.policies import may_ask_next_model
@@ -64,15 +66,17 @@ class Generator:
         pictures: PictureSource,
         chain: ModelChain,
         image_mode: ImageMode = "auto",
+        cache: Cache | None = None,
     ) -> None:
         self._client = client
         self._pictures = pictures
         self._chain = chain
         self._image_mode = image_mode
+        self._cache = cache
         self._estimates = TokenEstimates()
 
     async def generate(self, claim: Claim, ledger: Ledger) -> GeneratedPrompt:
-        """The prompt for a claimed job. Raises PromptFailure or LeaseLost.
+        """The prompt for a claimed job. Raises PromptFailure, LeaseLost or Following.
 
         Every call is in the ledger before its first byte leaves, and its end after, also when this
         is cancelled. The next model is asked when one is set up wrongly, and on the job's last
@@ -80,7 +84,7 @@ class Generator:
         """
         try:
             return await self._generate(claim, ledger)
-        except (PromptFailure, LeaseLost):
+        except (PromptFailure, LeaseLost, Following):
             raise
         except Exception as error:
             logger.exception("job %s stopped by a bug of ours", claim.job_id)
@@ -97,6 +101,25 @@ class Generator:
 
     async def _generate(self, claim: Claim, ledger: Ledger) -> GeneratedPrompt:
         pictures = await self._fetch(claim)
+        if self._cache is None or claim.cache is CacheUse.OFF:
+            return await self._write(pictures, claim, ledger)
+        key = request_key(claim, pictures, self._chain_of(claim))
+        known = await self._cache.join(claim, key)
+        if known is not None:
+            return GeneratedPrompt(
+                text=known.text, model=known.model, source=Source.CACHE, strategy=known.strategy
+            )
+        prompt = await self._write(pictures, claim, ledger)
+        # What an outage brought is not what tomorrow's request should get.
+        return prompt if prompt.degraded else replace(prompt, cache_key=key)
+
+    def _chain_of(self, claim: Claim) -> Sequence[str]:
+        chain = self._chain.names
+        return chain[:1] if claim.min_quality is MinQuality.MODEL else chain
+
+    async def _write(
+        self, pictures: Sequence[Picture], claim: Claim, ledger: Ledger
+    ) -> GeneratedPrompt:
         inline = self._image_mode == "inline"
         try:
             return await self._ask_chain(pictures, claim, ledger, inline=inline)
@@ -117,9 +140,7 @@ class Generator:
                 text_characters(messages), [picture.facts for picture in pictures]
             ),
         )
-        only_first = claim.min_quality is MinQuality.MODEL
-        chain = self._chain.names
-        *others, last = chain[:1] if only_first else chain
+        *others, last = self._chain_of(claim)
         closed_to_us: list[BreakerOpen] = []
         for model in others:
             try:

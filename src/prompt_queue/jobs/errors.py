@@ -169,6 +169,10 @@ class LeaseLost(Exception):
     """Another worker, a cancel or the reaper has taken the job: stop, and write nothing."""
 
 
+class Following(Exception):
+    """An identical request is under way: the job waits for its end, and is no longer held."""
+
+
 _SECRETS = re.compile(
     r"(?i)\b(xai-[\w-]{4,}|bearer\s+\S+|sk-[\w-]{8,}|eyJ[\w-]+\.[\w-]+\.[\w-]*)|(?<=\?)\S+|//[^/\s@]+@"
 )

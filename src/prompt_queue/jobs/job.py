@@ -31,6 +31,14 @@ class Source(StrEnum):
     MANUAL = "manual"
 
 
+class CacheUse(StrEnum):
+    """Whether a prompt that was paid for before will do."""
+
+    USE = "use"
+    REFRESH = "refresh"
+    OFF = "off"
+
+
 class MinQuality(StrEnum):
     """How far down the ladder a prompt may come from: the first model, any, or a template."""
 
@@ -103,6 +111,7 @@ class Claim:
     retry_count: int
     max_retries: int
     lease_token: UUID
+    cache: CacheUse = CacheUse.USE
     min_quality: MinQuality = MinQuality.TEMPLATE_OK
     operation: Operation = Operation.GENERATE
     existing_prompt: str | None = None

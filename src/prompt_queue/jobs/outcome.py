@@ -28,7 +28,7 @@ class GeneratedPrompt:
     """A prompt, and where it came from.
 
     `strategy` is the version of the words that made it. `degraded` says that it comes from further
-    down the ladder than the first model.
+    down the ladder than the first model. Under `cache_key` it is kept for identical requests.
     """
 
     text: str
@@ -36,6 +36,7 @@ class GeneratedPrompt:
     source: Source = Source.MODEL
     strategy: str | None = None
     degraded: bool = False
+    cache_key: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,7 +114,12 @@ class Released:
     """Hand the job back untouched, because this worker stops; burns no attempt."""
 
 
-Outcome = Done | Retry | Postponed | Failed | Released
+@dataclass(frozen=True, slots=True)
+class Attached:
+    """The job waits for an identical one already; there is nothing left to write."""
+
+
+Outcome = Done | Retry | Postponed | Failed | Released | Attached
 
 PARK_SECONDS = 300.0
 """How long a job waits for an operator to mend the account or the key before it looks again."""

@@ -36,6 +36,19 @@ class PictureSettings(Group):
     signed_url_seconds: int = knob(
         PREFIX + "SIGNED_URL_SECONDS", 3600, "How long a signed storage URL opens.", ge=300
     )
+    cache_seconds: float = knob(
+        PREFIX + "CACHE_SECONDS",
+        86400.0,
+        "How long a prompt that was paid for answers identical requests. 0: never, and requests "
+        "that wait at the same time are asked and paid for one by one.",
+        ge=0,
+    )
+    cache_shared: bool = knob(
+        PREFIX + "CACHE_SHARED",
+        False,
+        "Let users share what was paid for: an answer that comes at once then tells that somebody "
+        "has asked the same.",
+    )
     trusted_image_hosts: CommaList = knob(
         PREFIX + "TRUSTED_IMAGE_HOSTS",
         (),

@@ -32,8 +32,8 @@ async def enqueue(
     The job is part of the caller's transaction: rolled back with it, visible to workers when it
     commits. `priority` goes from 1 to 10, 10 is the most urgent. With `user_id`, the row has to
     belong to that user. `options` may have min_quality (model, any_model or template_ok), operation
-    (generate or enhance), existing_prompt, user_instructions and identity_consent. Drivers without
-    `fetchval` call the SQL function `enqueue_prompt_job`.
+    (generate or enhance), existing_prompt, user_instructions, identity_consent and cache
+    (use, refresh or off). Drivers without `fetchval` call the SQL function `enqueue_prompt_job`.
 
     Raises the driver's own errors: no_data_found (P0002) if there is no such row, check_violation
     (23514) if the priority is out of range or the target is empty, invalid_parameter_value (22023)

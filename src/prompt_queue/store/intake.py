@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from uuid import UUID
 
 from prompt_queue.jobs.ids import new_id
-from prompt_queue.jobs.job import MinQuality, Operation
+from prompt_queue.jobs.job import CacheUse, MinQuality, Operation
 from prompt_queue.jobs.priority import DEFAULT
 from prompt_queue.store.database import Database, DatabaseRefused
 from prompt_queue.store.prompt_store import JsonObject
@@ -38,6 +38,7 @@ class NewJob:
     existing_prompt: str | None = None
     user_instructions: str | None = None
     identity_consent: bool | None = None
+    cache: CacheUse = CacheUse.USE
 
     @property
     def options(self) -> JsonObject:
@@ -48,6 +49,7 @@ class NewJob:
             "existing_prompt": self.existing_prompt,
             "user_instructions": self.user_instructions,
             "identity_consent": self.identity_consent,
+            "cache": None if self.cache is CacheUse.USE else self.cache,
         }
         return {name: value for name, value in values.items() if value is not None}
 

@@ -4,8 +4,9 @@ from typing import Any
 
 import asyncpg
 
-from prompt_queue.jobs.job import Claim, MinQuality, Operation, PromptJob, Source, Status
+from prompt_queue.jobs.job import CacheUse, Claim, MinQuality, Operation, PromptJob, Source, Status
 from prompt_queue.jobs.outcome import (
+    Attached,
     CallEnd,
     Done,
     Failed,
@@ -59,6 +60,7 @@ def claim_from_row(row: asyncpg.Record) -> Claim:
         retry_count=row["retry_count"],
         max_retries=row["max_retries"],
         lease_token=row["lease_token"],
+        cache=CacheUse(row["cache"] or CacheUse.USE),
         min_quality=MinQuality(row["min_quality"] or MinQuality.TEMPLATE_OK),
         operation=Operation(row["operation"] or Operation.GENERATE),
         existing_prompt=row["existing_prompt"],
@@ -81,7 +83,7 @@ def outcome_as_json(claim: Claim, outcome: Outcome) -> dict[str, Any]:
             outcome_word = "postponed"
         case Failed(error=error, code=code):
             outcome_word, delay, fallback = "failed", 0.0, None
-        case Released():
+        case Released() | Attached():
             return common | {"outcome": "released"}
     return common | {
         "outcome": outcome_word,

@@ -89,6 +89,10 @@ class WorkerStore:
         """Forget keys that are older than their 24 hours."""
         await self._database.rows("prune_idempotency_keys")
 
+    async def prune_cache(self) -> None:
+        """Forget prompts that may not be given again any more."""
+        await self._database.rows("prune_cache")
+
     async def take_singleton(self, name: str, seconds: float) -> UUID | None:
         """The right to be alone with `name` for a while, or None while another has it."""
         row = await self._database.row("take_singleton", name, seconds, uuid4())

@@ -31,12 +31,14 @@ from prompt_queue.storage.local import LocalPictures
 from prompt_queue.storage.supabase import SupabaseStorage
 from prompt_queue.store.database import Database, Listener
 from prompt_queue.store.embedded import default_data_dir
+from prompt_queue.store.flight_store import FlightStore
 from prompt_queue.store.model_store import ModelStore
 from prompt_queue.store.operator_store import OperatorStore, Retention
 from prompt_queue.store.prompt_store import PromptStore
 from prompt_queue.store.worker_store import WorkerStore
 from prompt_queue.telemetry import Event, log
 from prompt_queue.worker.collector import calm_collector
+from prompt_queue.worker.flights import StoreFlights
 from prompt_queue.worker.heartbeat import Heartbeat
 from prompt_queue.worker.janitor import Janitor
 from prompt_queue.worker.leases import HeldLeases
@@ -129,9 +131,14 @@ async def crew(settings: Settings, database: Database) -> AsyncIterator[Crew]:
             CallTimeouts(settings.attempt_timeout_seconds, longest_call),
         )
         pictures = PictureSource(outside, local_pictures(data_dir), known, storage=storage)
+        flights = None
+        if settings.cache_seconds:
+            flights = StoreFlights(
+                FlightStore(database), seconds=settings.cache_seconds, shared=settings.cache_shared
+            )
         station = GenerationStation(
             store,
-            Generator(client, pictures, chain, settings.image_mode),
+            Generator(client, pictures, chain, settings.image_mode, flights),
             StoreLedger(store, name),
             retry_policy(settings),
             worker=name,
@@ -139,6 +146,7 @@ async def crew(settings: Settings, database: Database) -> AsyncIterator[Crew]:
             attempt_deadline=longest_call * len(settings.models) + PICTURE_SECONDS,
             models=settings.models,
             patience=settings.outage_seconds,
+            flights=flights,
         )
         loop = WorkLoop(
             [station],

@@ -9,12 +9,13 @@ from prompt_queue.failpoints import reached, under_way
 from prompt_queue.generation.generator import Generator
 from prompt_queue.generation.ledger import Ledger
 from prompt_queue.jobs.backoff import RetryPolicy
-from prompt_queue.jobs.errors import LeaseLost, OurBug, PromptFailure, Unanswered
-from prompt_queue.jobs.job import Claim
-from prompt_queue.jobs.outcome import Done, Outcome, decide
+from prompt_queue.jobs.errors import Following, LeaseLost, OurBug, PromptFailure, Unanswered
+from prompt_queue.jobs.job import Claim, Status
+from prompt_queue.jobs.outcome import Attached, Done, Outcome, decide
 from prompt_queue.store.prompt_store import JsonObject, PromptStore, Settled
 from prompt_queue.store.rows import outcome_as_json
 from prompt_queue.telemetry import Event, log
+from prompt_queue.worker.flights import StoreFlights
 from prompt_queue.worker.grouped import Grouped
 from prompt_queue.worker.patience import patiently
 
@@ -50,6 +51,7 @@ class GenerationStation:
         attempt_deadline: float,
         models: Sequence[str],
         patience: float,
+        flights: StoreFlights | None = None,
     ) -> None:
         self._store = store
         self._generator = generator
@@ -60,6 +62,7 @@ class GenerationStation:
         self._attempt_deadline = attempt_deadline
         self._models = tuple(models)
         self._patience = patience
+        self._flights = flights
         self._settles: Grouped[JsonObject, Settled] = Grouped(self._write_outcomes)
 
     async def claim(self, limit: int) -> list[Claim]:
@@ -93,6 +96,8 @@ class GenerationStation:
             failure = Unanswered()
         except LeaseLost:
             raise
+        except Following:
+            return Attached()
         except Exception as error:  # noqa: BLE001 - a bug must not lose the job
             log(Event.JOB_CRASHED, level="error", job_id=str(claim.job_id), exc_info=error)
             failure = OurBug()
@@ -110,7 +115,12 @@ class GenerationStation:
 
     async def settle(self, claim: Claim, outcome: Outcome) -> Settled:
         """Write the outcome, together with those of its neighbours; waits for a lost database."""
-        return await self._settles.submit(outcome_as_json(claim, outcome))
+        if isinstance(outcome, Attached):
+            return Settled(job_id=claim.job_id, applied=True, status=Status.QUEUED)
+        values = outcome_as_json(claim, outcome)
+        if isinstance(outcome, Done) and self._flights:
+            values["cache"] = self._flights.keeping(claim, outcome.prompt)
+        return await self._settles.submit(values)
 
     async def _write_outcomes(self, outcomes: Sequence[JsonObject]) -> Sequence[Settled]:
         answers = await patiently(lambda: under_way("settle.sent", self._store.settle(outcomes)))

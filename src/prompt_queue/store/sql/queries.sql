@@ -76,7 +76,8 @@ where c.job_id = $1 order by c.started_at;
 
 -- name: claim
 select c.id, c.user_id, c.ref_urls, c.target_url, c.priority, c.retry_count, c.max_retries,
-  c.lease_token, o.min_quality, o.operation, o.existing_prompt, o.user_instructions
+  c.lease_token, o.min_quality, o.operation, o.existing_prompt, o.user_instructions,
+  public.prompt_job_cache(c.id) as cache
 from public.claim_prompt_jobs($1, $2, $3, $4, $5) c
 cross join lateral public.prompt_job_options(c.id) o;
 
@@ -105,6 +106,12 @@ select b.call_id, b.verdict, o.wait_seconds, o.outage_seconds,
 from public.begin_provider_calls($1) b
 join jsonb_to_recordset($1) as c (call_id uuid, model text) on c.call_id = b.call_id
 left join lateral public.prompt_model_outage(c.model) o on true;
+
+-- name: join_flights
+select j.job_id, j.verdict, j.prompt, j.model, j.strategy from public.join_prompt_flights($1) j;
+
+-- name: prune_cache
+delete from public.prompt_cache c where c.expires_at < clock_timestamp();
 
 -- name: end_calls
 select public.end_provider_calls($1);

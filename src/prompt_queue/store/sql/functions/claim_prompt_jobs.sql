@@ -125,7 +125,7 @@ begin
       update public.prompt_job_queue q
       set state = 'leased', lease_token = md5(v_seed || q.job_id)::uuid,
         lease_until = v_lease_until, attempt_until = v_attempt_until, worker = v_worker,
-        next_attempt_at = null
+        next_attempt_at = null, follows = null
       from numbered n
       where q.ctid = n.place_on_disk and (
         -- The head may be in another's hands, and who stands behind it not yet due. The last part

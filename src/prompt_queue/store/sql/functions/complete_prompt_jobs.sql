@@ -1,5 +1,7 @@
 -- Carries out the completed ones of settle_prompt_jobs()'s outcomes and returns their job ids. What
--- is paid for is taken from whoever has it while the job is open, so there is no more to judge.
+-- is paid for is taken from whoever has it while the job is open, so there is no more to judge. An
+-- outcome with cache, {scope, key, seconds}, is kept for identical requests, see
+-- join_prompt_flights.
 create or replace function public.complete_prompt_jobs(p_outcomes jsonb)
 returns uuid[]
 language plpgsql
@@ -18,7 +20,7 @@ begin
     select distinct on (o.job_id) o.*
     from jsonb_to_recordset(p_outcomes) as o (
       job_id uuid, lease_token uuid, outcome text, prompt text, source text, model text,
-      strategy text, degraded boolean, error_code text
+      strategy text, degraded boolean, error_code text, cache jsonb
     )
     where o.outcome = 'completed'
     order by o.job_id
@@ -46,6 +48,18 @@ begin
       coalesce(sum(extract(epoch from v_now - r.started_at)), 0)
     from recorded r
     having count(*) > 0
+  ),
+  kept as (
+    insert into public.prompt_cache as c (scope, key, prompt, model, strategy, job_id, expires_at)
+    select distinct on (k.scope, k.key) k.scope, k.key, t.prompt, t.model, t.strategy, t.job_id,
+      v_now + make_interval(secs => k.seconds)
+    from taken t
+    cross join jsonb_to_record(t.cache) as k (scope uuid, key text, seconds double precision)
+    where jsonb_typeof(t.cache) = 'object'
+    order by k.scope, k.key, t.job_id
+    on conflict (scope, key) do update
+    set prompt = excluded.prompt, model = excluded.model, strategy = excluded.strategy,
+      job_id = excluded.job_id, created_at = v_now, expires_at = excluded.expires_at
   ),
   dependents as (
     update public.jobs d set prompt_status = 'completed'

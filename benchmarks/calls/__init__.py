@@ -1,0 +1,1 @@
+"""What a thousand calls in flight cost in one process."""
