@@ -71,6 +71,7 @@ class Book:
         self.pictures: list[SeenPicture] = []
         self.tokens: list[int] = []
         self.send_in = 0.0
+        self.refused = False
 
     async def intend(
         self, claim: Claim, model: str, pictures: Sequence[SeenPicture], tokens: int
@@ -82,6 +83,9 @@ class Book:
         self.tokens.append(tokens)
         self.calls.append(uuid4())
         return Intent(self.calls[-1], send_in=self.send_in)
+
+    def refused_since(self, _intent: Intent, _model: str) -> bool:
+        return self.refused
 
     async def record(self, end: CallEnd) -> None:
         await asyncio.sleep(self.slow)
@@ -427,3 +431,21 @@ async def test_a_generator_needs_a_model() -> None:
     """An empty chain is refused at the start."""
     with pytest.raises(ValueError, match="model"):
         ModelChain(())
+
+
+async def test_a_call_that_waits_for_its_time_can_still_be_stopped(tmp_path: Path) -> None:
+    """By a refusal that came meanwhile, and by a cancel: nothing was sent, nothing is owed."""
+    book = Book()
+    book.send_in, book.refused = 0.01, True
+    async with generating(always(completion), tmp_path) as (maker, grok):
+        with pytest.raises(RateLimited):
+            await maker.generate(claim(), book)
+        book.send_in, book.refused = 30.0, False
+        waiting = asyncio.create_task(maker.generate(claim(), book))
+        while len(book.calls) < 2:
+            await asyncio.sleep(0.001)
+        waiting.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await waiting
+    assert [(end.answered, end.error_code) for end in book.ends] == [(True, "not_sent")] * 2
+    assert grok.requests == []

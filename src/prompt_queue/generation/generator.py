@@ -201,6 +201,9 @@ class Generator:
         retries_left = claim.retry_count < claim.max_retries
         try:
             await asyncio.sleep(intent.send_in)
+            if ledger.refused_since(intent, model):
+                # Its time was given out before the gate closed.
+                raise _NoPrompt(RateLimited(), may_ask_next=False)
         except BaseException:
             # Nothing left yet, so nothing can be charged.
             await record(ledger, CallEnd(call_id, answered=True, error_code="not_sent"))

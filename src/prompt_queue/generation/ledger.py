@@ -34,6 +34,10 @@ class Ledger(Protocol):
         """Commit how the call ended."""
         ...
 
+    def refused_since(self, intent: Intent, model: str) -> bool:
+        """Whether the provider has refused a call to the model since this one was granted."""
+        ...
+
 
 def end_of_failure(call_id: UUID, failed: CallFailed) -> CallEnd:
     """The end of a call that brought no answer text."""

@@ -1,6 +1,9 @@
 """The cost book as the generator sees it: an intent before each call, its ending after."""
 
+import math
+import time
 from collections.abc import Sequence
+from http import HTTPStatus
 from uuid import UUID
 
 from prompt_queue.failpoints import reached
@@ -43,6 +46,8 @@ class StoreLedger:
         self._worker = worker
         self._intents: Grouped[JsonObject, Ruling] = Grouped(self._begin)
         self._ends: Grouped[CallEnd, None] = Grouped(self._end)
+        self._granted: dict[UUID, tuple[str, float]] = {}
+        self._refused_at: dict[str, float] = {}
 
     async def intend(
         self,
@@ -74,6 +79,7 @@ class StoreLedger:
         match ruling.verdict:
             case "granted":
                 reached("intent.committed")
+                self._granted[call_id] = (model, time.monotonic())
                 return Intent(call_id, ruling.outage_seconds, ruling.send_in or 0.0)
             case "lease_lost":
                 raise LeaseLost
@@ -95,7 +101,15 @@ class StoreLedger:
 
     async def record(self, end: CallEnd) -> None:
         """Write how a call ended."""
+        model, _ = self._granted.pop(end.call_id, ("", 0.0))
+        if end.http_status == HTTPStatus.TOO_MANY_REQUESTS and model:
+            self._refused_at[model] = time.monotonic()
         await self._ends.submit(end)
+
+    def refused_since(self, intent: Intent, model: str) -> bool:
+        """See `generation.ledger.Ledger`; only what this worker has heard itself."""
+        _, granted_at = self._granted.get(intent.call_id, ("", math.inf))
+        return self._refused_at.get(model, -math.inf) > granted_at
 
     async def _begin(self, calls: Sequence[JsonObject]) -> Sequence[Ruling]:
         rulings = await patiently(lambda: self._store.begin_calls(calls))

@@ -1,7 +1,7 @@
 -- Tells the gates how calls ended. p_ends is an array of {model, error_code, retry_after, good,
 -- estimated, tokens}. What a call used beyond its estimate is owed, what it did not use is given
 -- back. A 429 closes the gate for all: for as long as the provider asks (up to 5 minutes), else for
--- a quarter of a second, twice as long each time until a call succeeds (up to 8 s). The rate is
+-- a quarter of a second, twice as long each time until a call succeeds (up to 1.5 s). The rate is
 -- lowered where it is known that others got through: to the safe share of the limit, and by a
 -- fifth where that was too much within the last half minute.
 create or replace function public.settle_prompt_gates(p_ends jsonb)
@@ -38,7 +38,7 @@ begin
       when s.is_new then
         greatest(
           g.closed_until,
-          v_now + make_interval(secs => least(0.25 * power(2, least(g.refusals, 10)), 8))
+          v_now + make_interval(secs => least(0.25 * power(2, least(g.refusals, 10)), 1.5))
         )
       else g.closed_until
     end
