@@ -65,6 +65,8 @@ def measure(
             began = time.monotonic()
             time.sleep(seconds)
             ended = time.monotonic()
+            # What left within the time is answered a little later.
+            time.sleep(LATENCY_SECONDS + 0.5)
             raging = calmed = 0.0
             if with_storm:
                 stand_in.script({"fault": "rate_limit", "times": -1})
