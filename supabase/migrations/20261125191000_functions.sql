@@ -349,8 +349,8 @@ $$;
 -- <<< prompt_claim_room
 
 -- >>> prompt_gate_rate
--- The rate of a gate now: from what was found safe it grows by 5 % of the limit a second up to the
--- safe share of it, and by 0.5 % beyond, where no 429 forbids it.
+-- The rate of a gate now: from what was found safe it grows by half a percent of the limit a second,
+-- up to the limit, or, where a 429 forbids that for a while, up to the safe share of it.
 create or replace function public.prompt_gate_rate(
   p_gate public.prompt_model_gates, p_limit double precision, p_now timestamptz
 )
@@ -359,22 +359,17 @@ language plpgsql
 immutable
 set search_path = ''
 as $$
-begin
-  return case
-    when p_gate.rate < public.prompt_safe_rate(p_limit) then
-      least(
-        p_gate.rate + 0.05 * p_limit * greatest(extract(epoch from p_now - p_gate.rate_at), 0),
-        public.prompt_safe_rate(p_limit)
-      )
-    when p_now <= p_gate.held_until then public.prompt_safe_rate(p_limit)
-    else
-      least(
-        p_gate.rate + 0.005 * p_limit * greatest(
-          extract(epoch from p_now - greatest(p_gate.rate_at, p_gate.held_until)), 0
-        ),
-        p_limit
-      )
+declare
+  v_safe double precision := public.prompt_safe_rate(p_limit);
+  v_grows_since timestamptz := case
+    when p_gate.rate >= v_safe then greatest(p_gate.rate_at, p_gate.held_until)
+    else p_gate.rate_at
   end;
+begin
+  return least(
+    p_gate.rate + 0.005 * p_limit * greatest(extract(epoch from p_now - v_grows_since), 0),
+    case when p_now <= p_gate.held_until then v_safe else p_limit end
+  );
 end
 $$;
 -- <<< prompt_gate_rate
@@ -483,8 +478,8 @@ $$;
 -- estimated, tokens}. What a call used beyond its estimate is owed, what it did not use is given
 -- back. A 429 closes the gate for all: for as long as the provider asks (up to 5 minutes), else for
 -- a quarter of a second, twice as long each time until a call succeeds (up to 1.5 s). The rate is
--- lowered where it is known that others got through: to the safe share of the limit, and by a
--- fifth where that was too much within the last half minute.
+-- lowered where it is known that others got through: to the safe share of the limit, and by 5 %
+-- where that was too much within the last half minute.
 create or replace function public.settle_prompt_gates(p_ends jsonb)
 returns void
 language plpgsql
@@ -506,7 +501,7 @@ begin
     ),
     rate = case when s.is_new and g.heard then
         case when g.held_until > v_now + interval '570 seconds'
-          then greatest(0.8 * s.rate, 0.01 * s.most) else least(s.rate, s.safe) end
+          then greatest(0.95 * s.rate, 0.01 * s.most) else least(s.rate, s.safe) end
       else s.rate end,
     rate_at = v_now,
     held_until = case when s.is_new and g.heard then v_now + interval '10 minutes'

@@ -145,7 +145,7 @@ async def test_without_a_word_how_long_it_is_closed_for_longer_each_time(
     closed, rates = zip(*seen, strict=True)
     assert closed == pytest.approx((0.25, 0.5, 1.0, 0.0, 0.25), abs=0.1)
     assert rates[3] == pytest.approx(SAFE_OF_TEN, abs=0.1)
-    assert rates[4] == pytest.approx(0.8 * SAFE_OF_TEN, abs=0.2)
+    assert rates[4] == pytest.approx(0.95 * SAFE_OF_TEN, abs=0.1)
 
 
 async def test_the_rate_grows_to_the_limit_where_nothing_is_refused(provider: Provider) -> None:

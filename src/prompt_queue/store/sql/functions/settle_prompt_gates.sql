@@ -2,8 +2,8 @@
 -- estimated, tokens}. What a call used beyond its estimate is owed, what it did not use is given
 -- back. A 429 closes the gate for all: for as long as the provider asks (up to 5 minutes), else for
 -- a quarter of a second, twice as long each time until a call succeeds (up to 1.5 s). The rate is
--- lowered where it is known that others got through: to the safe share of the limit, and by a
--- fifth where that was too much within the last half minute.
+-- lowered where it is known that others got through: to the safe share of the limit, and by 5 %
+-- where that was too much within the last half minute.
 create or replace function public.settle_prompt_gates(p_ends jsonb)
 returns void
 language plpgsql
@@ -25,7 +25,7 @@ begin
     ),
     rate = case when s.is_new and g.heard then
         case when g.held_until > v_now + interval '570 seconds'
-          then greatest(0.8 * s.rate, 0.01 * s.most) else least(s.rate, s.safe) end
+          then greatest(0.95 * s.rate, 0.01 * s.most) else least(s.rate, s.safe) end
       else s.rate end,
     rate_at = v_now,
     held_until = case when s.is_new and g.heard then v_now + interval '10 minutes'
