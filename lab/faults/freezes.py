@@ -10,8 +10,9 @@ from lab.rig import LEASE_SECONDS, Rig
 KIND: Final = "freeze past the lease"
 TRIALS: Final = 206
 _POINTS = ("intent.before", "intent.committed", "request.sent", "reply.read", "settle.sent")
-# Only outcomes other than a paid prompt are refused without the lease: let there be some.
-_OVERLOADED = {"fault": "status", "status": 503, "times": -1, "probability": 0.6}
+# Only outcomes other than a paid prompt are refused without the lease: let there be some, but not
+# so many that the breakers open and nobody works.
+_OVERLOADED = {"fault": "status", "status": 503, "times": -1, "probability": 0.25}
 _LANES = 6
 _HEALTHY = 2
 _OPEN_JOBS = 9
