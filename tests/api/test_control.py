@@ -8,7 +8,7 @@ OPERATOR = {"Authorization": f"Bearer {CRON_SECRET}"}
 
 async def test_pausing_needs_the_operator(api: Api) -> None:
     """Whoever may enqueue may not stop the queue for everybody."""
-    for act in ("pause", "resume"):
+    for act in ("pause", "resume", "breaker", "limits"):
         reply = await api.post(f"{QUEUE}/{act}", json={})
         assert (reply.status, reply.body["code"]) == (401, "unauthorized")
 
@@ -37,3 +37,17 @@ async def test_a_wrong_filter_is_named(api: Api) -> None:
     reply = await api.post(f"{QUEUE}/retry", json={"limit": 0})
     assert reply.status == 422
     assert (await api.post(f"{QUEUE}/retry", json={})).body == {"retried": 0}
+
+
+async def test_limits_are_set_seen_and_taken_away(api: Api) -> None:
+    """May be repeated; what is no limit is refused at its field and changes nothing."""
+    asked = {"model": "grok-4.7", "requestsPerSecond": 30, "tokensPerMinute": 1_000_000}
+    for changed in (True, False):
+        reply = await api.post(f"{QUEUE}/limits", json=asked, headers=OPERATOR)
+        assert (reply.status, reply.body["changed"]) == (200, changed)
+    for wrong in ({"requestsPerSecond": 0}, {"requestsPerSecond": 5, "tokensPerMinute": -1}):
+        body = {"model": "grok-4.7"} | wrong
+        reply = await api.post(f"{QUEUE}/limits", json=body, headers=OPERATOR)
+        assert (reply.status, reply.body["code"]) == (422, "invalid_request")
+    gone = await api.post(f"{QUEUE}/limits", json={"model": "grok-4.7"}, headers=OPERATOR)
+    assert (gone.status, gone.body["changed"]) == (200, True)
