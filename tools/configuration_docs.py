@@ -22,6 +22,7 @@ GROUPS = {
         "xai_api_base",
         "models",
         "reasoning_effort",
+        "streaming",
         "rate_tier",
         "rate_limits",
         "attempt_timeout_seconds",

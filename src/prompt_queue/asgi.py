@@ -28,13 +28,8 @@ from prompt_queue.store.prompt_store import PromptStore
 from prompt_queue.store.row_store import RowStore
 from prompt_queue.store.worker_store import WorkerStore
 from prompt_queue.telemetry import Event, log
-from prompt_queue.worker.run import (
-    build_tick,
-    configure,
-    link_signer,
-    local_pictures,
-    recognition,
-)
+from prompt_queue.worker.picture_access import link_signer, local_pictures
+from prompt_queue.worker.run import build_tick, configure, recognition
 
 GRACE_SECONDS = 3
 _LIVING_SECONDS = 30.0

@@ -23,6 +23,7 @@ class Event(StrEnum):
     JOB_LEASE_LOST = "job.lease_lost"
     JOB_CRASHED = "job.crashed"
     JOB_DEGRADED = "job.degraded"
+    PARTIALS_DROPPED = "partials.dropped"
     MODEL_UNLISTED = "model.unlisted"
     LEASES_FREED = "leases.freed"
     QUEUE_RENEWED = "queue.renewed"

@@ -138,7 +138,9 @@ BAD_REQUESTS: list[tuple[dict[str, Any], int, str]] = [
     ({"reasoning_effort": 1}, 422, "reasoning_effort: expected a string"),
     ({"model": "grok-4.5", "reasoning_effort": "xhigh"}, 400, "low, medium, high"),
     ({"model": "grok-4.20-0309-non-reasoning", "reasoning_effort": "low"}, 400, "none"),
-    ({"stream": True}, 400, "does not play stream"),
+    ({"stream": "yes"}, 422, "stream: expected a boolean"),
+    ({"stream": True, "stream_options": 1}, 422, "stream_options: expected an object"),
+    ({"stream_options": {}}, 400, "only allowed when stream is true"),
     ({"deferred": True}, 400, "does not play deferred"),
     ({"response_format": {"type": "json_object"}}, 400, "does not play response_format"),
 ]

@@ -146,7 +146,7 @@ async def read_job(
         if if_none_match is None:
             await parts.watch.until_final(job.id, seconds)
         else:
-            await parts.watch.until_changed(job.id, (job.status, job.updated_at), seconds)
+            await parts.watch.until_changed(job.id, (job.status, job.changed_at), seconds)
         job = await _own_job(parts, caller, job_id)
         view, etag = await _look_at(parts, job)
     headers = {"ETag": etag, "Cache-Control": "private, no-cache"}
@@ -270,6 +270,7 @@ async def _put_in(
         user_instructions=wanted.user_instructions,
         identity_consent=wanted.identity_consent,
         cache=wanted.cache,
+        stream=wanted.stream,
     )
     fingerprint = hashlib.sha256(wanted.model_dump_json().encode()).digest()
     scoped = (

@@ -143,6 +143,10 @@ class EnqueueRequest(_Request):
         description="use: a prompt that was paid for an identical request will do. refresh: ask "
         "anew, and keep the answer. off: neither.",
     )
+    stream: Annotated[bool, BeforeValidator(_or_default(False))] = Field(
+        default=False,
+        description="Show the text as `partialPrompt` while a model writes it.",
+    )
     identity_consent: bool | None = Field(
         default=None,
         description="The people in the pictures agree that their likeness is edited; stored with "

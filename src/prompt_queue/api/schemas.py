@@ -44,6 +44,9 @@ class JobView(_Answer):
     model_id: UUID
     status: Status
     generated_prompt: str | None
+    partial_prompt: str | None = Field(
+        description="With `stream`: what a model has written so far. It may still come to nothing."
+    )
     error: str | None = Field(description="A sentence that a person understands, or null.")
     error_code: str | None = Field(description="The class of the error.")
     priority: int

@@ -75,6 +75,7 @@ def job_view(
         model_id=job.model_id,
         status=job.status,
         generated_prompt=job.generated_prompt,
+        partial_prompt=job.partial_prompt,
         error=job.error,
         error_code=job.error_code,
         priority=job.priority,

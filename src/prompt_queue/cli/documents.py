@@ -24,6 +24,7 @@ def job_document(job: PromptJob) -> JsonObject:
         "userId": job.user_id,
         "status": job.status,
         "generatedPrompt": job.generated_prompt,
+        "partialPrompt": job.partial_prompt,
         "error": job.error,
         "errorCode": job.error_code,
         "priority": job.priority,

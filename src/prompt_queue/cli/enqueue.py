@@ -63,6 +63,7 @@ Cache = Annotated[
         "neither.  [default: use]"
     ),
 ]
+Stream = Annotated[bool, typer.Option("--stream", help="Show the text while it is written.")]
 Enhance = Annotated[
     str | None, typer.Option(metavar="PROMPT", help="Make this prompt better instead.")
 ]
@@ -89,6 +90,7 @@ def enqueue(  # noqa: PLR0917 - Typer calls it by name
     enhance: Enhance = None,
     wishes: Wishes = None,
     cache: Cache = None,
+    stream: Stream = False,
     as_json: AsJson = False,
 ) -> None:
     """Queue a picture for a prompt; files are uploaded, URLs are passed on as they are."""
@@ -107,7 +109,7 @@ def enqueue(  # noqa: PLR0917 - Typer calls it by name
                     "targetUrl": target,
                     "refUrls": references,
                     "priority": number,
-                } | _options(min_quality, enhance, wishes, cache)
+                } | _options(min_quality, enhance, wishes, cache, stream=stream)
                 accepted = await server.enqueue(request, idempotency_key)
             if not as_json:
                 _print_accepted(accepted)
@@ -137,7 +139,12 @@ def checked_picture(text: str) -> str | Path:
 
 
 def _options(
-    quality: MinQuality | None, enhance: str | None, wishes: str | None, cache: CacheUse | None
+    quality: MinQuality | None,
+    enhance: str | None,
+    wishes: str | None,
+    cache: CacheUse | None,
+    *,
+    stream: bool,
 ) -> JsonObject:
     """What was asked for beyond the defaults."""
     options: JsonObject = {}
@@ -149,6 +156,8 @@ def _options(
         options["userInstructions"] = wishes
     if cache is not None:
         options["cache"] = cache
+    if stream:
+        options["stream"] = True
     return options
 
 

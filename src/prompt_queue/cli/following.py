@@ -5,7 +5,7 @@ import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
-from prompt_queue.cli.output import console
+from prompt_queue.cli.output import console, printable
 from prompt_queue.cli.server import JsonObject, QueueServer, ServerAway
 from prompt_queue.jobs.job import Status
 
@@ -15,6 +15,7 @@ AWAY_SECONDS = 30.0
 
 _TICK_SECONDS = 0.2
 _NEVER_FULLER = 0.95
+_SHOWN_CHARACTERS = 48
 
 
 async def follow(server: QueueServer, accepted: JsonObject, timeout: float) -> JsonObject:
@@ -92,4 +93,6 @@ def _bar(accepted: JsonObject) -> Iterator[Callable[[JsonObject], None]]:
 def _words(job: JsonObject) -> str:
     if job["status"] == Status.QUEUED and job.get("position"):
         return f"queued, {job['position']} ahead"
+    if written := job.get("partialPrompt"):
+        return f"...{printable(written).strip()[-_SHOWN_CHARACTERS:]}"
     return str(job["status"])

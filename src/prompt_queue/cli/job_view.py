@@ -71,6 +71,7 @@ def _facts(document: JsonObject) -> "Table":
         ("priority", f"{document['priority']} ({document['priorityBand']})"),
         ("place", _place(document)),
         ("prompt", printable(document["generatedPrompt"] or "")),
+        ("writing", Text(printable(document["partialPrompt"] or ""), style="dim")),
         ("made by", Text(_made_by(document), style="yellow" if document["standIn"] else "")),
         ("error", Text(_error(document), style="red" if document["status"] == "failed" else "")),
         ("retries", f"{document['retryCount']} of {document['maxRetries']}"),

@@ -4,11 +4,12 @@ import asyncio
 import logging
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from uuid import NAMESPACE_OID, uuid5
 
 from prompt_queue.generation.answer import CallFailed
 from prompt_queue.generation.cache import Cache, request_key
-from prompt_queue.generation.grok import GrokClient
+from prompt_queue.generation.grok import GrokClient, OnText
 from prompt_queue.generation.ledger import Ledger, end_of_answer, end_of_failure, record
 from prompt_queue.generation.listing import ModelChain
 from prompt_queue.generation.messages import (
@@ -18,6 +19,7 @@ from prompt_queue.generation.messages import (
     strategy_of,
     text_characters,
 )
+from prompt_queue.generation.partials import Partials
 from prompt_queue.generation.pictures import ImageMode, Picture, PictureSource
 from prompt_queue.generation.templates import last_resort
 from prompt_queue.generation.tokens import TokenEstimates
@@ -67,12 +69,15 @@ class Generator:
         chain: ModelChain,
         image_mode: ImageMode = "auto",
         cache: Cache | None = None,
+        *,
+        partials: Partials | None = None,
     ) -> None:
         self._client = client
         self._pictures = pictures
         self._chain = chain
         self._image_mode = image_mode
         self._cache = cache
+        self._partials = partials
         self._estimates = TokenEstimates()
 
     async def generate(self, claim: Claim, ledger: Ledger) -> GeneratedPrompt:
@@ -89,6 +94,9 @@ class Generator:
         except Exception as error:
             logger.exception("job %s stopped by a bug of ours", claim.job_id)
             raise OurBug from error
+        finally:
+            if self._partials and claim.stream:
+                self._partials.forget(claim)
 
     async def last_resort(self, claim: Claim) -> GeneratedPrompt | None:
         """The prompt without a model, about what was seen of the pictures; see `templates`."""
@@ -158,6 +166,13 @@ class Generator:
                 raise _shortest([*closed_to_us, none.failure]) from None
             raise none.failure from None
 
+    def _show(self, claim: Claim) -> OnText | None:
+        """Where the text goes while it is written, from its beginning on."""
+        if self._partials is None or not claim.stream:
+            return None
+        self._partials.show(claim, "")
+        return partial(self._partials.show, claim)
+
     async def _fetch(self, claim: Claim) -> list[Picture]:
         """The references in their order, and last the target."""
         wanted = [(url, f"reference picture {n}") for n, url in enumerate(claim.ref_urls, start=1)]
@@ -210,7 +225,11 @@ class Generator:
             raise
         try:
             answer = await self._client.complete(
-                model, request.messages, _conversation(claim), claim.retry_count
+                model,
+                request.messages,
+                _conversation(claim),
+                claim.retry_count,
+                self._show(claim),
             )
         except CallFailed as failed:
             await record(ledger, end_of_failure(call_id, failed))

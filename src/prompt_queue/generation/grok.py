@@ -4,7 +4,7 @@ import asyncio
 import io
 import json
 import logging
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import aiohttp
@@ -14,6 +14,7 @@ from prompt_queue.generation.answer import CallFailed, GrokAnswer, read_answer
 from prompt_queue.generation.classify import classify, read_error
 from prompt_queue.generation.messages import Message
 from prompt_queue.generation.models import accepted_effort
+from prompt_queue.generation.stream import StreamedReply
 from prompt_queue.generation.timeouts import CallTimeouts
 from prompt_queue.guards.egress import OriginRefused
 from prompt_queue.jobs.errors import Misconfigured, Transient, Unanswered, redact
@@ -24,6 +25,10 @@ MOST_ANSWER_TOKENS = 400
 MOST_REPLY_BYTES = 2 * 1024 * 1024
 """Size that a reply may have, in bytes."""
 
+OnText = Callable[[str], None]
+"""Takes the text as far as it has been written."""
+
+_EVENTS = "text/event-stream"
 _CHUNK = 64 * 1024
 _CONNECT_SECONDS = 5.0
 
@@ -60,22 +65,27 @@ class GrokClient:
         messages: Sequence[Message],
         conversation_id: str | None,
         retry_count: int = 0,
+        on_text: OnText | None = None,
     ) -> GrokAnswer:
         """What `model` answers. Raises CallFailed and nothing else but cancellation.
 
         Calls with the same `conversation_id` reach the same prompt cache. A job that was retried
-        is given more time.
+        is given more time. With `on_text` the answer is streamed; it counts only once it is whole.
         """
         seconds = self._timeouts.seconds(model, retry_count)
         begun = asyncio.get_running_loop().time()
-        body = await asyncio.to_thread(self._encode, model, messages)
+        streams = on_text is not None
+        body = await asyncio.to_thread(self._encode, model, messages, streams=streams)
         status: int | None = None
         try:
             async with asyncio.timeout(seconds):
                 opening = self._open(body, conversation_id, seconds)
                 async with await under_way("request.sent", opening, pause=0.05) as response:
                     status = response.status
-                    reply = await _read_reply(response)
+                    if on_text and response.content_type == _EVENTS and status == 200:
+                        reply = await _read_stream(response, on_text)
+                    else:
+                        reply = await _read_reply(response)
                     headers = dict(response.headers)
             reached("reply.read")
         except (OriginRefused, aiohttp.InvalidURL) as error:
@@ -96,7 +106,7 @@ class GrokClient:
         self._log(status, reply, model)
         raise CallFailed(classify(status, headers, reply), answered=True, http_status=status)
 
-    def _encode(self, model: str, messages: Sequence[Message]) -> bytes:
+    def _encode(self, model: str, messages: Sequence[Message], *, streams: bool) -> bytes:
         payload: dict[str, Any] = {
             "model": model,
             "messages": list(messages),
@@ -105,6 +115,8 @@ class GrokClient:
         effort = accepted_effort(model, self._effort)
         if effort is not None:
             payload["reasoning_effort"] = effort
+        if streams:
+            payload |= {"stream": True, "stream_options": {"include_usage": True}}
         return json.dumps(payload).encode("ascii")
 
     async def _open(
@@ -147,6 +159,30 @@ async def _read_reply(response: aiohttp.ClientResponse) -> bytes | None:
         if len(received) > MOST_REPLY_BYTES:
             return None
     return bytes(received)
+
+
+async def _read_stream(response: aiohttp.ClientResponse, on_text: OnText) -> bytes | None:
+    """The reply put together; None where it is too large. Raises OSError where it breaks off."""
+    reply, received, shown = StreamedReply(), 0, 0
+    try:
+        async for chunk in response.content.iter_any():
+            received += len(chunk)
+            reply.feed(chunk)
+            reached("reply.begun")
+            if received > MOST_REPLY_BYTES:
+                return None
+            if len(reply.text) > shown:
+                shown = len(reply.text)
+                on_text(reply.text)
+            if reply.is_over:
+                break
+    except (aiohttp.ClientError, OSError):
+        # What is paid for and whole counts, however the connection ends.
+        if not reply.is_whole:
+            raise
+    if not reply.is_whole:
+        raise ConnectionError("the stream ended before the answer did")
+    return reply.body()
 
 
 def _broken_off(status: int | None) -> CallFailed:

@@ -72,7 +72,10 @@ def is_another_model(asked: str, answered: str | None) -> bool:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PromptJob:
-    """One row of `prompt_generation_jobs`."""
+    """One row of `prompt_generation_jobs`.
+
+    `partial_prompt` is what a model has written so far, of a job that asked to be streamed.
+    """
 
     id: UUID
     row_id: UUID
@@ -97,6 +100,13 @@ class PromptJob:
     updated_at: datetime
     started_at: datetime | None
     completed_at: datetime | None
+    partial_prompt: str | None = None
+    partial_at: datetime | None = None
+
+    @property
+    def changed_at(self) -> datetime:
+        """When something about it changed last, be it the text that is being written."""
+        return max(self.updated_at, self.partial_at or self.updated_at)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -112,6 +122,7 @@ class Claim:
     max_retries: int
     lease_token: UUID
     cache: CacheUse = CacheUse.USE
+    stream: bool = False
     min_quality: MinQuality = MinQuality.TEMPLATE_OK
     operation: Operation = Operation.GENERATE
     existing_prompt: str | None = None

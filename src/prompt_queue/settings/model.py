@@ -90,6 +90,11 @@ class Settings(FailureSettings, PictureSettings):
     reasoning_effort: Literal["none", "low", "medium", "high", "xhigh"] = knob(
         PREFIX + "REASONING_EFFORT", "low", "How long Grok may think before it writes."
     )
+    streaming: bool = knob(
+        PREFIX + "STREAMING",
+        True,
+        "Let requests ask to see the text while Grok writes it. false: every answer comes whole.",
+    )
     user_in_flight_cap: int | None = knob(
         PREFIX + "USER_IN_FLIGHT_CAP",
         None,

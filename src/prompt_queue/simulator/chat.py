@@ -6,7 +6,7 @@ from typing import Any
 
 from prompt_queue.simulator import errors
 from prompt_queue.simulator.catalogue import Model, find_model
-from prompt_queue.simulator.fields import check_sampling, check_unsupported, optional_text
+from prompt_queue.simulator.fields import Sampling, check_sampling, check_unsupported, optional_text
 
 ROLES = ("system", "user", "assistant", "tool", "function")
 DETAILS = ("auto", "low", "high")
@@ -29,9 +29,7 @@ class ChatRequest:
     texts: tuple[str, ...]
     images: tuple[ImageSource, ...]
     prefix: str
-    answers: int
-    max_tokens: int | None
-    priority_tier: bool
+    sampling: Sampling
 
 
 def named_model(payload: Any) -> str | None:
@@ -153,7 +151,5 @@ def parse_chat(payload: Any) -> ChatRequest:
         texts=tuple(texts),
         images=tuple(images),
         prefix=prefix,
-        answers=sampling.answers,
-        max_tokens=sampling.max_tokens,
-        priority_tier=sampling.priority_tier,
+        sampling=sampling,
     )

@@ -4,6 +4,7 @@ import asyncio
 import json
 import time
 import uuid
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -13,22 +14,27 @@ from prompt_queue.simulator import errors, usage, words
 from prompt_queue.simulator.auth import authorise
 from prompt_queue.simulator.charges import Call
 from prompt_queue.simulator.chat import ChatRequest, named_model, named_user, parse_chat
-from prompt_queue.simulator.faults import SHAPING, Fault, Phase
+from prompt_queue.simulator.faults import SHAPING, STREAM_FAULTS, Fault, Phase, as_whole
 from prompt_queue.simulator.pictures import Picture, Pictures
 from prompt_queue.simulator.replies import (
+    DRIP_SECONDS,
+    Manner,
     Reply,
     completion_body,
     error_reply,
     json_reply,
     replacing_reply,
-    shaped_reply,
+    shaped,
 )
 from prompt_queue.simulator.sending import send
 from prompt_queue.simulator.state import State
+from prompt_queue.simulator.streaming import broken_stream, streamed
 
 LARGE_BODY = 1_000_000
 CONVERSATION_HEADER = "x-grok-conv-id"
 NONCE_HEADER = "x-request-nonce"
+THINKING = 0.3
+"""The share of an answer's time before the first word of a stream."""
 
 
 async def read_json(request: web.Request) -> Any:
@@ -102,7 +108,10 @@ class Completions:
         call.image_sha256s = [picture.sha256 for picture in pictures]
         tokens = self._prompt_tokens(request, chat, pictures)
         call.charged = True
-        await asyncio.sleep(self._state.generation_seconds())
+        seconds = self._state.generation_seconds()
+        # A model thinks before the first word of a stream.
+        thinking = seconds * THINKING if chat.sampling.streams else seconds
+        await asyncio.sleep(thinking)
         body = self._compose(call, chat, pictures, tokens)
         spent = body["usage"]
         reasoning = spent["completion_tokens_details"]["reasoning_tokens"]
@@ -110,10 +119,10 @@ class Completions:
         if limiter is not None:
             limiter.spend(name, call.tokens, time.monotonic())
         fault = await self._fault("after", call)
-        if fault is None:
-            return json_reply(200, body), None
-        if fault.kind in SHAPING:
-            return shaped_reply(fault, body), fault
+        if fault is not None and not chat.sampling.streams:
+            fault = as_whole(fault)
+        if fault is None or fault.kind in SHAPING:
+            return _written(chat, body, fault, seconds - thinking), fault
         return replacing_reply(fault, call.model, self._state.settings.envelope), fault
 
     async def _fault(self, phase: Phase, call: Call) -> Fault | None:
@@ -144,8 +153,10 @@ class Completions:
     ) -> dict[str, Any]:
         seen = [picture.seen for picture in pictures]
         answers: list[tuple[str, str]] = []
-        for variant in range(chat.answers):
-            text, cut = usage.cut_to_tokens(words.write_prompt(seen, variant), chat.max_tokens)
+        for variant in range(chat.sampling.answers):
+            text, cut = usage.cut_to_tokens(
+                words.write_prompt(seen, variant), chat.sampling.max_tokens
+            )
             answers.append((text, "length" if cut else "stop"))
         spent = usage.Tokens(
             text=tokens.text,
@@ -154,7 +165,7 @@ class Completions:
             completion=usage.count_tokens(text for text, _ in answers),
             reasoning=tokens.reasoning,
         )
-        ticks = usage.cost_in_ticks(spent, chat.model, priority_tier=chat.priority_tier)
+        ticks = usage.cost_in_ticks(spent, chat.model, priority_tier=chat.sampling.priority_tier)
         call.note_prompt(answers[0][0])
         call.cost_in_usd_ticks = ticks
         return completion_body(
@@ -164,5 +175,23 @@ class Completions:
             answers=answers,
             reasoning=words.describe(seen) if tokens.reasoning and seen else None,
             usage=usage.usage_body(spent, ticks),
-            priority_tier=chat.priority_tier,
+            priority_tier=chat.sampling.priority_tier,
         )
+
+
+def _written(chat: ChatRequest, body: dict[str, Any], fault: Fault | None, seconds: float) -> Reply:
+    """The answer whole or as a stream, which takes so many seconds, and spoiled by its fault."""
+    if fault is not None and fault.kind in STREAM_FAULTS:
+        return broken_stream(fault, body, seconds=seconds)
+    manner: Manner = "whole"
+    if fault is not None:
+        body, manner = shaped(fault, body)
+        seconds = DRIP_SECONDS if fault.seconds is None else fault.seconds
+    if not chat.sampling.streams:
+        return replace(json_reply(200, body), manner=manner, seconds=seconds)
+    return streamed(
+        body,
+        include_usage=chat.sampling.streams_usage,
+        seconds=seconds,
+        manner="events" if manner == "whole" else manner,
+    )

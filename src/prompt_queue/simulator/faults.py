@@ -3,15 +3,20 @@
 import math
 import random
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 Phase = Literal["before", "after"]
 
 # Shaping faults need an answer to spoil, so they come after the pictures were read.
 SHAPING = frozenset(
-    {"truncate", "drip", "empty", "refusal", "content_filter", "redirect", "no_usage"}
-)
+    {
+        "truncate", "drip", "empty", "refusal", "content_filter", "redirect", "no_usage",
+        "stream_error", "stream_end", "stream_hang",
+    }
+)  # fmt: skip
+_AS_WHOLE = {"stream_error": "error_in_200", "stream_end": "truncate", "stream_hang": "hang"}
+STREAM_FAULTS = frozenset(_AS_WHOLE)
 REPLACING = frozenset(
     {
         "status", "rate_limit", "error_in_200", "html", "hang", "reset",
@@ -63,6 +68,11 @@ class Fault:
             "variant": self.variant,
             "used": self.used,
         }
+
+
+def as_whole(fault: Fault) -> Fault:
+    """What a fault of a stream is for an answer that comes in one piece."""
+    return replace(fault, kind=_AS_WHOLE.get(fault.kind, fault.kind))
 
 
 def _number(entry: Mapping[str, Any], name: str, low: float, high: float) -> float | None:

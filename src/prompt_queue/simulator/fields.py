@@ -17,6 +17,8 @@ class Sampling:
     answers: int
     max_tokens: int | None
     priority_tier: bool
+    streams: bool
+    streams_usage: bool
 
 
 def optional_text(payload: Mapping[str, Any], name: str) -> str | None:
@@ -54,6 +56,13 @@ def _whole_number(
     return value
 
 
+def _flag(payload: Mapping[str, Any], name: str) -> bool:
+    value = payload.get(name)
+    if value is not None and not isinstance(value, bool):
+        raise errors.wrong_shape(f"{name}: expected a boolean")
+    return bool(value)
+
+
 def _list(payload: Mapping[str, Any], name: str, longest: int) -> None:
     value = payload.get(name)
     if value is None:
@@ -80,6 +89,12 @@ def check_sampling(payload: Mapping[str, Any]) -> Sampling:
     if not isinstance(stop, str):
         _list(payload, "stop", 4)
     optional_text(payload, "user")
+    streams = _flag(payload, "stream")
+    options = payload.get("stream_options")
+    if options is not None and not isinstance(options, Mapping):
+        raise errors.wrong_shape("stream_options: expected an object")
+    if options is not None and not streams:
+        raise errors.invalid_argument("stream_options is only allowed when stream is true.")
     tier = optional_text(payload, "service_tier")
     if tier not in (None, "default", "priority"):
         raise errors.invalid_argument("service_tier must be 'default' or 'priority'.")
@@ -89,6 +104,8 @@ def check_sampling(payload: Mapping[str, Any]) -> Sampling:
         answers=_whole_number(payload, "n", 1, MAX_ANSWERS) or 1,
         max_tokens=newer if newer is not None else older,
         priority_tier=tier == "priority",
+        streams=streams,
+        streams_usage=_flag(options or {}, "include_usage"),
     )
 
 
@@ -110,7 +127,6 @@ def check_unsupported(payload: Mapping[str, Any], model: Model) -> None:
     form = payload.get("response_format")
     plain = form is None or (isinstance(form, Mapping) and form.get("type") == "text")
     for name, asked in (
-        ("stream", bool(payload.get("stream"))),
         ("deferred", bool(payload.get("deferred"))),
         ("response_format", not plain),
     ):

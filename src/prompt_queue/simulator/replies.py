@@ -8,7 +8,7 @@ from prompt_queue.simulator import errors
 from prompt_queue.simulator.catalogue import stand_in_label
 from prompt_queue.simulator.faults import Fault
 
-Manner = Literal["whole", "truncate", "drip", "hang", "reset"]
+Manner = Literal["whole", "truncate", "drip", "hang", "reset", "events", "stall"]
 
 REFUSAL = "I'm sorry, but I can't help with editing this image."
 DRIP_SECONDS = 10.0
@@ -121,15 +121,14 @@ def _with_content(body: dict[str, Any], content: Any, finish_reason: str) -> dic
     return body | {"choices": choices}
 
 
-def shaped_reply(fault: Fault, body: dict[str, Any]) -> Reply:
-    """The regular answer, spoiled by a shaping fault."""
+def shaped(fault: Fault, body: dict[str, Any]) -> tuple[dict[str, Any], Manner]:
+    """The regular answer, spoiled by a shaping fault, and how it is sent."""
     content = fault.body
-    manner: Manner = "whole"
     match fault.kind:
         case "truncate":
-            manner = "truncate"
+            return body, "truncate"
         case "drip":
-            manner = "drip"
+            return body, "drip"
         case "empty":
             body = _with_content(body, content, "stop")
         case "refusal":
@@ -140,5 +139,4 @@ def shaped_reply(fault: Fault, body: dict[str, Any]) -> Reply:
             body = body | {"model": stand_in_label(str(content or "grok-4.3"))}
         case _:
             body = {key: body[key] for key in body if key != "usage"}
-    seconds = DRIP_SECONDS if fault.seconds is None else fault.seconds
-    return replace(json_reply(200, body), manner=manner, seconds=seconds)
+    return body, "whole"

@@ -7,6 +7,7 @@ import struct
 from aiohttp import web
 
 from prompt_queue.simulator.replies import Reply
+from prompt_queue.simulator.streaming import EVENT_END
 
 DRIPS = 20
 
@@ -43,6 +44,16 @@ async def send(request: web.Request, reply: Reply) -> web.StreamResponse:
             _reset(request)
         case "reset":
             _reset(request)
+        case "events" | "stall":
+            response.content_length = None
+            await response.prepare(request)
+            events = reply.body.removesuffix(EVENT_END).split(EVENT_END)
+            for event in events:
+                await response.write(event + EVENT_END)
+                await asyncio.sleep((reply.seconds or 0) / len(events))
+            if reply.manner == "stall":
+                await asyncio.Event().wait()
+            await response.write_eof()
         case "truncate":
             await response.prepare(request)
             await response.write(reply.body[: len(reply.body) // 2])

@@ -39,6 +39,7 @@ class NewJob:
     user_instructions: str | None = None
     identity_consent: bool | None = None
     cache: CacheUse = CacheUse.USE
+    stream: bool = False
 
     @property
     def options(self) -> JsonObject:
@@ -50,6 +51,7 @@ class NewJob:
             "user_instructions": self.user_instructions,
             "identity_consent": self.identity_consent,
             "cache": None if self.cache is CacheUse.USE else self.cache,
+            "stream": self.stream or None,
         }
         return {name: value for name, value in values.items() if value is not None}
 

@@ -140,7 +140,7 @@ class PromptStore:
     async def find_versions(self, job_ids: Sequence[UUID]) -> dict[UUID, tuple[Status, datetime]]:
         """Status and time of the last change of each job that still exists."""
         rows = await self.database.rows("find_versions", list(job_ids))
-        return {row["id"]: (Status(row["status"]), row["updated_at"]) for row in rows}
+        return {row["id"]: (Status(row["status"]), row["changed_at"]) for row in rows}
 
     async def place(self, job_id: UUID) -> Place | None:
         """Where the job waits, or None when it does not."""

@@ -46,6 +46,8 @@ def job_from_row(row: asyncpg.Record) -> PromptJob:
         updated_at=row["updated_at"],
         started_at=row["started_at"],
         completed_at=row["completed_at"],
+        partial_prompt=row.get("partial_prompt"),
+        partial_at=row.get("partial_at"),
     )
 
 
@@ -61,6 +63,7 @@ def claim_from_row(row: asyncpg.Record) -> Claim:
         max_retries=row["max_retries"],
         lease_token=row["lease_token"],
         cache=CacheUse(row["cache"] or CacheUse.USE),
+        stream=bool(row["stream"]),
         min_quality=MinQuality(row["min_quality"] or MinQuality.TEMPLATE_OK),
         operation=Operation(row["operation"] or Operation.GENERATE),
         existing_prompt=row["existing_prompt"],

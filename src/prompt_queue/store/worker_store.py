@@ -1,7 +1,9 @@
 """What workers tell each other through the database: who lives, who is silent, who is alone."""
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 from uuid import UUID, uuid4
 
 from prompt_queue.store.database import Database
@@ -88,6 +90,15 @@ class WorkerStore:
     async def prune_idempotency_keys(self) -> None:
         """Forget keys that are older than their 24 hours."""
         await self._database.rows("prune_idempotency_keys")
+
+    async def note_partials(self, partials: Sequence[Mapping[str, Any]]) -> None:
+        """Show what models have written so far, see note_prompt_partials()."""
+        await self._database.rows("note_partials", list(partials))
+
+    async def prune_partials(self) -> int:
+        """Forget texts of calls that are over; returns how many."""
+        row = await self._database.row("prune_partials")
+        return int(row["pruned"]) if row else 0
 
     async def prune_cache(self) -> None:
         """Forget prompts that may not be given again any more."""

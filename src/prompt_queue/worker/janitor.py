@@ -106,5 +106,6 @@ class Janitor:
             log(Event.JOBS_READMITTED, level="warning", count=readmitted)
         await self._store.prune_idempotency_keys()
         await self._store.prune_cache()
+        await self._store.prune_partials()
         pruned = await self._operator_store.prune(self._keep)
         log(Event.PRUNED, jobs=pruned.jobs, events=pruned.events, calls=pruned.calls)

@@ -9,26 +9,22 @@ import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from pathlib import Path
 
 from prompt_queue.failpoints import reached
 from prompt_queue.generation.generator import Generator
 from prompt_queue.generation.grok import GrokClient
 from prompt_queue.generation.listing import ModelChain, listed_models
-from prompt_queue.generation.pictures import PictureSource, StorageDoor
+from prompt_queue.generation.pictures import PictureSource
 from prompt_queue.generation.timeouts import CallTimeouts
 from prompt_queue.guards.egress import guarded_session, provider_session
 from prompt_queue.guards.recognition import Recognition
 from prompt_queue.guards.signing import LinkSigner
 from prompt_queue.guards.storage_paths import StoragePaths
-from prompt_queue.guards.urls import read_url, trusted_authorities
+from prompt_queue.guards.urls import trusted_authorities
 from prompt_queue.jobs.backoff import RetryPolicy
 from prompt_queue.jobs.limits import limits_of
 from prompt_queue.jobs.tick import TickReport
 from prompt_queue.settings import Settings
-from prompt_queue.storage.keyfile import read_or_make_key
-from prompt_queue.storage.local import LocalPictures
-from prompt_queue.storage.supabase import SupabaseStorage
 from prompt_queue.store.database import Database, Listener
 from prompt_queue.store.embedded import default_data_dir
 from prompt_queue.store.flight_store import FlightStore
@@ -45,26 +41,20 @@ from prompt_queue.worker.leases import HeldLeases
 from prompt_queue.worker.ledger import StoreLedger
 from prompt_queue.worker.loop import WorkLoop
 from prompt_queue.worker.model_watch import ModelWatch
+from prompt_queue.worker.partials import StorePartials
 from prompt_queue.worker.patience import patiently
+from prompt_queue.worker.picture_access import (
+    link_signer,
+    local_pictures,
+    storage_door,
+)
 from prompt_queue.worker.stations import GenerationStation
 
-LINK_KEY = "link.key"
-PICTURES = "pictures"
 PICTURE_SECONDS = 30.0
 
 
 class CannotWork(Exception):
     """The worker cannot be built; the message says which setting is missing."""
-
-
-def link_signer(data_dir: Path) -> LinkSigner:
-    """Signs and verifies the links of uploads; one key for all processes of a data directory."""
-    return LinkSigner(read_or_make_key(data_dir / LINK_KEY))
-
-
-def local_pictures(data_dir: Path) -> LocalPictures:
-    """Where uploads lie."""
-    return LocalPictures(data_dir / PICTURES)
 
 
 def recognition(settings: Settings, signer: LinkSigner) -> Recognition:
@@ -76,19 +66,6 @@ def recognition(settings: Settings, signer: LinkSigner) -> Recognition:
         trusted_authorities(settings.trusted_image_hosts),
         StoragePaths(settings.storage_paths) if with_storage else None,
     )
-
-
-@asynccontextmanager
-async def storage_door(settings: Settings) -> AsyncIterator[StorageDoor | None]:
-    """The way into Supabase Storage, where its URL and key are set."""
-    base, key = settings.supabase_url, settings.supabase_service_key
-    if base is None or key is None:
-        yield None
-        return
-    only_there = frozenset({read_url(base).authority})
-    async with provider_session(base) as to_sign, guarded_session(only_there) as to_fetch:
-        signed = SupabaseStorage(to_sign, base, key.get_secret_value(), settings.signed_url_seconds)
-        yield StorageDoor(signed, to_fetch)
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,11 +94,16 @@ async def crew(settings: Settings, database: Database) -> AsyncIterator[Crew]:
     leases = HeldLeases()
     chain = ModelChain(settings.models)
     api_key = settings.xai_api_key.get_secret_value()
+    service_key = settings.supabase_service_key
     longest_call = max(settings.attempt_timeout_seconds, settings.attempt_timeout_max_seconds)
     async with (
         provider_session(settings.xai_api_base) as provider,
         guarded_session(known.trusted) as outside,
-        storage_door(settings) as storage,
+        storage_door(
+            settings.supabase_url,
+            service_key.get_secret_value() if service_key else None,
+            settings.signed_url_seconds,
+        ) as storage,
     ):
         client = GrokClient(
             provider,
@@ -136,9 +118,10 @@ async def crew(settings: Settings, database: Database) -> AsyncIterator[Crew]:
             flights = StoreFlights(
                 FlightStore(database), seconds=settings.cache_seconds, shared=settings.cache_shared
             )
+        partials = StorePartials(WorkerStore(database)) if settings.streaming else None
         station = GenerationStation(
             store,
-            Generator(client, pictures, chain, settings.image_mode, flights),
+            Generator(client, pictures, chain, settings.image_mode, flights, partials=partials),
             StoreLedger(store, name),
             retry_policy(settings),
             worker=name,
@@ -156,30 +139,34 @@ async def crew(settings: Settings, database: Database) -> AsyncIterator[Crew]:
             poll_seconds=settings.poll_seconds,
             drain_seconds=settings.drain_seconds,
         )
-        yield Crew(
-            loop,
-            Janitor(
-                WorkerStore(database),
-                OperatorStore(database),
-                Retention(
-                    jobs_days=settings.jobs_days,
-                    events_days=settings.events_days,
-                    ledger_days=settings.ledger_days,
+        try:
+            yield Crew(
+                loop,
+                Janitor(
+                    WorkerStore(database),
+                    OperatorStore(database),
+                    Retention(
+                        jobs_days=settings.jobs_days,
+                        events_days=settings.events_days,
+                        ledger_days=settings.ledger_days,
+                    ),
+                    settings.lease_seconds,
+                    loop.wake,
+                    poll_seconds=settings.poll_seconds,
+                    claimed=lambda: loop.tally["claimed"],
                 ),
-                settings.lease_seconds,
-                loop.wake,
-                poll_seconds=settings.poll_seconds,
-                claimed=lambda: loop.tally["claimed"],
-            ),
-            leases,
-            Heartbeat(database.dsn, name, settings.concurrency, leases, settings.lease_seconds),
-            ModelWatch(
-                chain,
-                ModelStore(database),
-                lambda: listed_models(provider, settings.xai_api_base, api_key),
-            ),
-            name,
-        )
+                leases,
+                Heartbeat(database.dsn, name, settings.concurrency, leases, settings.lease_seconds),
+                ModelWatch(
+                    chain,
+                    ModelStore(database),
+                    lambda: listed_models(provider, settings.xai_api_base, api_key),
+                ),
+                name,
+            )
+        finally:
+            if partials:
+                partials.stop()
 
 
 def retry_policy(settings: Settings) -> RetryPolicy:

@@ -40,11 +40,16 @@ where (k.user_id, k.key) in (
 );
 
 -- name: find_job
-select j.* from public.prompt_generation_jobs j
+select j.*, p.partial as partial_prompt, p.updated_at as partial_at
+from public.prompt_generation_jobs j
+left join lateral public.prompt_partial(j.id) p on j.status in ('queued', 'processing')
 where j.id = $1 and ($2::uuid is null or j.user_id = $2);
 
 -- name: find_versions
-select j.id, j.status, j.updated_at from public.prompt_generation_jobs j where j.id = any ($1);
+select j.id, j.status, greatest(j.updated_at, p.updated_at) as changed_at
+from public.prompt_generation_jobs j
+left join lateral public.prompt_partial(j.id) p on j.status in ('queued', 'processing')
+where j.id = any ($1);
 
 -- name: position
 select public.prompt_job_position($1) as position;
@@ -77,9 +82,10 @@ where c.job_id = $1 order by c.started_at;
 -- name: claim
 select c.id, c.user_id, c.ref_urls, c.target_url, c.priority, c.retry_count, c.max_retries,
   c.lease_token, o.min_quality, o.operation, o.existing_prompt, o.user_instructions,
-  public.prompt_job_cache(c.id) as cache
+  w.cache, w.stream
 from public.claim_prompt_jobs($1, $2, $3, $4, $5) c
-cross join lateral public.prompt_job_options(c.id) o;
+cross join lateral public.prompt_job_options(c.id) o
+cross join lateral public.prompt_job_wishes(c.id) w;
 
 -- name: heartbeat
 select h as job_id from public.heartbeat_prompt_jobs($1, $2, $3) h;
@@ -109,6 +115,12 @@ left join lateral public.prompt_model_outage(c.model) o on true;
 
 -- name: join_flights
 select j.job_id, j.verdict, j.prompt, j.model, j.strategy from public.join_prompt_flights($1) j;
+
+-- name: note_partials
+select public.note_prompt_partials($1);
+
+-- name: prune_partials
+select public.prune_prompt_partials() as pruned;
 
 -- name: prune_cache
 delete from public.prompt_cache c where c.expires_at < clock_timestamp();
