@@ -13,6 +13,7 @@ from tests.api.running import PHOTO, QUEUE, Api, complete, fail, finish
 
 KEYS = {
     "promptJobId", "rowId", "modelId", "status", "generatedPrompt", "error", "errorCode",
+    "partialPrompt",
     "priority", "priorityBand", "retryCount", "maxRetries", "position", "estimatedWaitTime",
     "nextAttemptAt", "source", "model", "standIn", "targetUrl", "refUrls", "createdAt",
     "startedAt", "completedAt", "updatedAt", "urls", "strategy", "degraded", "minQuality",

@@ -1,6 +1,7 @@
 """`enqueue` against the whole product: server, worker, database and stand-in are real."""
 
 import asyncio
+import re
 import signal
 from collections.abc import Iterator
 from pathlib import Path
@@ -67,6 +68,17 @@ async def test_a_progress_bar_is_drawn_on_a_terminal(shell: Shell, xai_stand_in:
     assert ran.code == 0
     assert "processing" in ran.out
     assert "0:00:01" in ran.out
+
+
+async def test_the_text_is_shown_while_it_is_written(shell: Shell, xai_stand_in: StandIn) -> None:
+    """With --stream the end of what is there so far stands where the status was."""
+    xai_stand_in.settings(latency_seconds=3.0)
+    ran = await shell.run_on_terminal("enqueue", "photo.jpg", "--wait", "--stream")
+    assert ran.code == 0
+    shown = re.findall(r"\.\.\.([A-Za-z ,-]{20,48})\x1b", ran.out)
+    prompt = re.sub(r"\s+", " ", ran.out.rpartition("\x1b[?25h")[2])
+    assert shown
+    assert all(text.strip() in prompt for text in shown)
 
 
 async def test_a_prompt_can_be_made_better(shell: Shell, stack: Stack) -> None:

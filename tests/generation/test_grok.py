@@ -23,7 +23,17 @@ from prompt_queue.jobs.errors import (
     Transient,
     Unanswered,
 )
-from tests.generation.fake_grok import KEY, PROMPT, always, completion, failing, fake_grok, hang
+from tests.generation.fake_grok import (
+    KEY,
+    PROMPT,
+    Script,
+    always,
+    completion,
+    failing,
+    fake_grok,
+    hang,
+)
+from tests.generation.test_stream import STOP, TOTAL, chunk
 
 MESSAGES = build_messages(["https://example.com/r.jpg"], "https://example.com/t.jpg")
 
@@ -300,3 +310,89 @@ async def test_many_calls_run_at_once() -> None:
         calls = (client.complete("grok-4.7", MESSAGES, None) for _ in range(150))
         answers = await asyncio.gather(*calls)
     assert len(answers) == 150
+
+
+def streaming(*parts: str, pause: float = 0.0, then: str = "end") -> Script:
+    """Sends these events one after another; then it ends, breaks or goes silent."""
+
+    async def script(request: web.Request, body: dict[str, Any]) -> web.StreamResponse:
+        response = web.StreamResponse(headers={"Content-Type": "text/event-stream"})
+        await response.prepare(request)
+        for part in parts:
+            await response.write(part.encode())
+            await asyncio.sleep(pause)
+        if then == "silence":
+            await asyncio.sleep(60)
+        if then == "break":
+            assert request.transport is not None
+            request.transport.abort()
+        return response
+
+    return script
+
+
+WRITTEN = [chunk({"content": f"{word} "}) for word in PROMPT.split(" ")]
+
+
+async def stream(base: str, seconds: float = 5.0) -> tuple[GrokAnswer, list[str]]:
+    shown: list[str] = []
+    async with client_of(base, seconds) as client:
+        answer = await client.complete("grok-4.7", MESSAGES, None, 0, shown.append)
+    return answer, shown
+
+
+async def test_a_streamed_answer_is_shown_while_it_is_written() -> None:
+    """And asked for with its usage; the answer is the same as in one piece."""
+    async with fake_grok(streaming(*WRITTEN, STOP, TOTAL, "data: [DONE]\n\n", pause=0.005)) as grok:
+        answer, shown = await stream(grok.base)
+    assert grok.requests[0]["stream"] is True
+    assert grok.requests[0]["stream_options"] == {"include_usage": True}
+    assert answer.text.strip() == PROMPT
+    assert answer.usage.prompt_tokens == 100
+    assert len(shown) > 5
+    assert shown == sorted(shown, key=len)
+    assert all(answer.text.startswith(text) for text in shown)
+
+
+async def test_a_server_that_does_not_stream_answers_in_one_piece() -> None:
+    """Also where it answers an error inside a 200."""
+    async with fake_grok(always(completion)) as grok:
+        assert (await stream(grok.base))[0].text == PROMPT
+    error = {"code": "x", "error": "The service is currently unavailable"}
+    async with fake_grok(always(lambda: web.json_response(error))) as grok:
+        with pytest.raises(CallFailed) as raised:
+            await stream(grok.base)
+    assert isinstance(raised.value.failure, Transient)
+
+
+@pytest.mark.parametrize("then", ["end", "break", "silence"])
+async def test_a_stream_that_breaks_off_may_have_been_charged(then: str) -> None:
+    """It brings no answer, however much of it was there."""
+    async with fake_grok(streaming(*WRITTEN, then=then)) as grok:
+        with pytest.raises(CallFailed) as raised:
+            await stream(grok.base, seconds=1.0)
+    assert isinstance(raised.value.failure, Unanswered)
+    assert not raised.value.answered
+
+
+@pytest.mark.parametrize("then", ["end", "break"])
+async def test_a_whole_stream_counts_however_the_connection_ends(then: str) -> None:
+    """It is paid for."""
+    async with fake_grok(streaming(*WRITTEN, STOP, then=then)) as grok:
+        assert (await stream(grok.base))[0].text.strip() == PROMPT
+
+
+async def test_silence_after_the_last_mark_is_not_waited_for() -> None:
+    """The answer is there."""
+    parts = (*WRITTEN, STOP, "data: [DONE]\n\n")
+    async with fake_grok(streaming(*parts, then="silence")) as grok, asyncio.timeout(5):
+        assert (await stream(grok.base, seconds=30))[0].text.strip() == PROMPT
+
+
+async def test_an_endless_stream_is_cut() -> None:
+    """At the size that every reply may have."""
+    filler = chunk({"reasoning_content": "x" * 300_000})
+    async with fake_grok(streaming(*[filler] * 20)) as grok:
+        with pytest.raises(CallFailed) as raised:
+            await stream(grok.base)
+    assert "too large" in str(raised.value.failure)

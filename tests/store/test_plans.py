@@ -17,7 +17,10 @@ CROWDED = 200_000
 CROWD = "a_crowd"
 CLAIM_ROUNDS = 50
 _FILLED: set[int] = set()
-OURS = ("prompt_generation_jobs", "prompt_job_queue", "prompt_job_events", "provider_calls", "jobs")
+OURS = (
+    "prompt_generation_jobs", "prompt_job_queue", "prompt_job_events", "provider_calls", "jobs",
+    "prompt_cache", "prompt_flights", "prompt_partials",
+)  # fmt: skip
 
 CLAIM = "select id, lease_token from claim_prompt_jobs(3, 'planner', 30)"
 SETTLE = """
@@ -29,6 +32,15 @@ BEGIN_CALL = """
 select * from begin_provider_calls(jsonb_build_array(jsonb_build_object(
   'call_id', gen_random_uuid(), 'job_id', $1::uuid, 'lease_token', $2::uuid, 'model', 'm')))
 """
+JOIN = """
+select * from join_prompt_flights(jsonb_build_array(jsonb_build_object(
+  'job_id', $1::uuid, 'lease_token', $2::uuid, 'scope', gen_random_uuid(), 'key', 'asked now')))
+"""
+NOTE = """
+select note_prompt_partials(jsonb_build_array(jsonb_build_object(
+  'job_id', $1::uuid, 'lease_token', $2::uuid, 'partial', 'Blu')))
+"""
+SEEN = "select * from prompt_partial($1)"
 CANCEL = "select * from cancel_prompt_job($1)"
 POSITION = "select prompt_job_position($1)"
 REAP = "select free_expired_prompt_leases()"
@@ -117,7 +129,7 @@ async def test_claim_and_the_writes_about_a_claim_read_a_handful_of_rows(
         # The heads of ten lanes, and what is taken.
         assert await touched(crowded, CLAIM) <= (0, 40)
         first, second, third = await crowded.fetch(CLAIM)
-        for statement in (BEGIN_CALL, HEARTBEAT, SETTLE):
+        for statement in (JOIN, BEGIN_CALL, NOTE, HEARTBEAT, SETTLE):
             scans, rows = await touched(crowded, statement, first["id"], first["lease_token"])
             assert (scans, rows <= 20) == (0, True), (statement, scans, rows)
         scans, rows = await touched(crowded, CANCEL, second["id"])
@@ -125,6 +137,38 @@ async def test_claim_and_the_writes_about_a_claim_read_a_handful_of_rows(
         assert (await touched(crowded, REAP))[0] == 0
         assert await touched(crowded, WAKE) == (0, 0)
         await crowded.execute("select cancel_prompt_job($1)", third["id"])
+
+
+async def test_a_crowd_of_flights_prompts_and_texts_costs_nobody_anything(
+    crowded: asyncpg.Connection,
+) -> None:
+    """Who joins, writes, watches or ends reads its own row, behind a gate that is spent, too."""
+    await crowded.execute(
+        "insert into prompt_flights select gen_random_uuid(), n::text, gen_random_uuid() "
+        "from generate_series(1, 50000) n"
+    )
+    await crowded.execute(
+        "insert into prompt_cache (scope, key, prompt, job_id, expires_at) "
+        "select gen_random_uuid(), n::text, 'Blue.', gen_random_uuid(), now() + interval '1 day' "
+        "from generate_series(1, 50000) n"
+    )
+    await crowded.execute(
+        "insert into prompt_partials select gen_random_uuid(), gen_random_uuid(), 'Blu' "
+        "from generate_series(1, 50000) n"
+    )
+    await crowded.execute("select set_prompt_limit('m', 1000, 1000000)")
+    for fresh in (False, True):
+        if fresh:
+            await crowded.execute("analyze")
+        claimed = await crowded.fetch(
+            "select id, lease_token from claim_prompt_jobs(3, 'planner', 30, null, array['m'])"
+        )
+        row = claimed[0]
+        for statement in (JOIN, BEGIN_CALL, NOTE, HEARTBEAT, SETTLE):
+            scans, rows = await touched(crowded, statement, row["id"], row["lease_token"])
+            assert (scans, rows <= 24) == (0, True), (statement, scans, rows)
+        scans, rows = await touched(crowded, SEEN, claimed[1]["id"])
+        assert (scans, rows <= 12) == (0, True), (scans, rows)
 
 
 async def test_a_cap_looks_at_the_heads_of_the_lanes(crowded: asyncpg.Connection) -> None:

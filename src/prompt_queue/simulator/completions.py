@@ -186,7 +186,8 @@ def _written(chat: ChatRequest, body: dict[str, Any], fault: Fault | None, secon
     manner: Manner = "whole"
     if fault is not None:
         body, manner = shaped(fault, body)
-        seconds = DRIP_SECONDS if fault.seconds is None else fault.seconds
+    if manner == "drip":
+        seconds = DRIP_SECONDS if fault is None or fault.seconds is None else fault.seconds
     if not chat.sampling.streams:
         return replace(json_reply(200, body), manner=manner, seconds=seconds)
     return streamed(
