@@ -23,6 +23,11 @@ class Server:
         """Where clients of a database connect."""
         return self._cluster.dsn.replace("/postgres?", f"/{database}?")
 
+    @property
+    def postmaster(self) -> int:
+        """The process id of the running server."""
+        return self._cluster.postmaster
+
     async def settings(self) -> dict[str, str]:
         """What this server promises, as it says itself."""
         connection = await asyncpg.connect(self.dsn())

@@ -2,17 +2,17 @@
 
 import asyncio
 import io
-import json
 import logging
 from collections.abc import Callable, Sequence
 from typing import Any
 
 import aiohttp
+from pydantic_core import to_json
 
 from prompt_queue.failpoints import reached, under_way
 from prompt_queue.generation.answer import CallFailed, GrokAnswer, read_answer
 from prompt_queue.generation.classify import classify, read_error
-from prompt_queue.generation.messages import Message
+from prompt_queue.generation.messages import Message, inline_characters
 from prompt_queue.generation.models import accepted_effort
 from prompt_queue.generation.stream import StreamedReply
 from prompt_queue.generation.timeouts import CallTimeouts
@@ -30,6 +30,7 @@ OnText = Callable[[str], None]
 
 _EVENTS = "text/event-stream"
 _CHUNK = 64 * 1024
+_ENCODED_AT_ONCE = 256 * 1024
 _CONNECT_SECONDS = 5.0
 
 logger = logging.getLogger(__name__)
@@ -75,7 +76,7 @@ class GrokClient:
         seconds = self._timeouts.seconds(model, retry_count)
         begun = asyncio.get_running_loop().time()
         streams = on_text is not None
-        body = await asyncio.to_thread(self._encode, model, messages, streams=streams)
+        body = await self._encoded(model, messages, streams=streams)
         status: int | None = None
         try:
             async with asyncio.timeout(seconds):
@@ -106,6 +107,12 @@ class GrokClient:
         self._log(status, reply, model)
         raise CallFailed(classify(status, headers, reply), answered=True, http_status=status)
 
+    async def _encoded(self, model: str, messages: Sequence[Message], *, streams: bool) -> bytes:
+        if inline_characters(messages) <= _ENCODED_AT_ONCE:
+            return self._encode(model, messages, streams=streams)
+        # Megabytes of pictures must not hold up the loop.
+        return await asyncio.to_thread(self._encode, model, messages, streams=streams)
+
     def _encode(self, model: str, messages: Sequence[Message], *, streams: bool) -> bytes:
         payload: dict[str, Any] = {
             "model": model,
@@ -117,7 +124,7 @@ class GrokClient:
             payload["reasoning_effort"] = effort
         if streams:
             payload |= {"stream": True, "stream_options": {"include_usage": True}}
-        return json.dumps(payload).encode("ascii")
+        return to_json(payload)
 
     async def _open(
         self, body: bytes, conversation_id: str | None, seconds: float

@@ -125,3 +125,14 @@ def text_characters(messages: Sequence[Message]) -> int:
         else sum(len(part.get("text", "")) for part in content)
         for content in contents
     )
+
+
+def inline_characters(messages: Sequence[Message]) -> int:
+    """Characters of all picture addresses, most of which are those of inline pictures."""
+    return sum(
+        len(part["image_url"]["url"])
+        for message in messages
+        if not isinstance(message["content"], str)
+        for part in message["content"]
+        if "image_url" in part
+    )

@@ -3,12 +3,12 @@
 import asyncio
 import base64
 import hashlib
-from collections import OrderedDict
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, replace
 from typing import Literal, Protocol
 from uuid import UUID
 
+from prompt_queue.generation.remembered import Remembered
 from prompt_queue.generation.templates import Look
 from prompt_queue.guards.egress import GuardedSession, fetch_picture
 from prompt_queue.guards.images import (
@@ -40,8 +40,8 @@ auto: the address, and the picture once Grok could not fetch it. Others are alwa
 
 _DECODED_AT_ONCE = 2
 _REMEMBERED_BYTES = 64 * 1024 * 1024
+_INLINED_BYTES = 32 * 1024 * 1024
 _REMEMBERED_SECONDS = 600.0
-
 
 Download = Callable[[GuardedSession, PictureUrl, str], Awaitable[bytes]]
 
@@ -100,8 +100,13 @@ class PictureSource:
         self._storage = storage
         # A decoded picture can take 120 MB; jobs are many, memory is not.
         self._decoding = asyncio.Semaphore(_DECODED_AT_ONCE)
-        self._remembered: OrderedDict[str, tuple[float, Picture]] = OrderedDict()
-        self._remembered_bytes = 0
+        clock = asyncio.get_running_loop().time
+        self._remembered: Remembered[str, Picture] = Remembered(
+            _REMEMBERED_BYTES, _REMEMBERED_SECONDS, lambda picture: len(picture.data), clock
+        )
+        self._inlined: Remembered[str, str] = Remembered(
+            _INLINED_BYTES, _REMEMBERED_SECONDS, len, clock
+        )
 
     async def fetch(self, url: str, role: str, user_id: UUID) -> Picture:
         """The picture behind an address; a retry of the job finds it remembered.
@@ -112,7 +117,7 @@ class PictureSource:
         public_url = None
         try:
             kind = classify(url, user_id, self._recognition)
-            known = self._recall(url)
+            known = self._remembered.get(url)
             if known is not None:
                 return replace(known, role=role)
             match kind:
@@ -131,7 +136,7 @@ class PictureSource:
         except (UrlRefused, PictureMissing, PictureRefused) as error:
             raise _unusable(role, error) from error
         picture = Picture(role, data, facts, digest, public_url)
-        self._remember(url, picture)
+        self._remembered.keep(url, picture)
         return picture
 
     async def _from_storage(self, path: str, role: str) -> bytes:
@@ -145,41 +150,22 @@ class PictureSource:
         """A data URI of at most 2.4 megapixels. Raises BadInput for a damaged picture."""
         try:
             async with self._decoding:
-                return await asyncio.to_thread(_data_uri, picture.data)
+                known = self._inlined.get(picture.sha256)
+                if known is None:
+                    known = await asyncio.to_thread(_data_uri, picture.data)
+                    self._inlined.keep(picture.sha256, known)
+                return known
         except PictureRefused as error:
             raise _unusable(picture.role, error) from error
 
     async def look_back(self, url: str) -> Look | None:
         """Size and main colours of a picture that is still remembered; touches no network."""
-        known = self._recall(url)
+        known = self._remembered.get(url)
         if known is None:
             return None
         async with self._decoding:
             colours = await asyncio.to_thread(main_colours, known.data)
         return Look(known.facts.width, known.facts.height, colours)
-
-    def _recall(self, url: str) -> Picture | None:
-        found = self._remembered.get(url)
-        if found is None:
-            return None
-        fetched_at, picture = found
-        if asyncio.get_running_loop().time() > fetched_at + _REMEMBERED_SECONDS:
-            self._forget(url)
-            return None
-        self._remembered.move_to_end(url)
-        return picture
-
-    def _remember(self, url: str, picture: Picture) -> None:
-        if url in self._remembered:
-            self._forget(url)
-        self._remembered[url] = (asyncio.get_running_loop().time(), picture)
-        self._remembered_bytes += len(picture.data)
-        while self._remembered_bytes > _REMEMBERED_BYTES:
-            self._forget(next(iter(self._remembered)))
-
-    def _forget(self, url: str) -> None:
-        _, picture = self._remembered.pop(url)
-        self._remembered_bytes -= len(picture.data)
 
 
 def _look_at(data: bytes) -> tuple[PictureFacts, str]:

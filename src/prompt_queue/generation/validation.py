@@ -46,7 +46,8 @@ def validate_prompt(text: str) -> str:
     Raises Refused for an apology or a refusal in words, Transient for everything else that is no
     image-edit instruction: another attempt may bring one.
     """
-    clean = _without_quotes("".join(map(_printable, text)).strip())
+    shown = text if text.isprintable() else "".join(map(_printable, text))
+    clean = _without_quotes(shown.strip())
     straight = clean.replace("\u2019", "'")
     if _REFUSAL.search(straight):
         raise Refused

@@ -115,7 +115,9 @@ def shrink_for_inline(data: bytes) -> tuple[bytes, MediaType]:
             if facts.media_type == "image/jpeg":
                 image.draft(None, _fitting(facts.width, facts.height))
             image.load()
-            upright = _as_rgb(ImageOps.exif_transpose(image))
+            # Each copy of a large picture takes a hundred megabytes.
+            ImageOps.exif_transpose(image, in_place=True)
+            upright = _as_rgb(image)
         size = _fitting(upright.width, upright.height)
         if size != upright.size:
             upright = upright.resize(size, Image.Resampling.LANCZOS)
@@ -138,7 +140,7 @@ def _opened(data: bytes, media_type: MediaType) -> Image.Image:
 
 
 def _as_rgb(image: Image.Image) -> Image.Image:
-    """Transparent parts become white; a copy that carries no metadata."""
+    """Transparent parts become white; no metadata is left."""
     if image.mode.startswith("I"):
         image = image.point(lambda value: value / 256).convert("L")
     if "A" in image.getbands() or "transparency" in image.info:
@@ -146,7 +148,7 @@ def _as_rgb(image: Image.Image) -> Image.Image:
         flat = Image.new("RGB", image.size, "white")
         flat.paste(layered, mask=layered.getchannel("A"))
         return flat
-    flat = image.convert("RGB")
+    flat = image if image.mode == "RGB" else image.convert("RGB")
     flat.info.clear()
     return flat
 
