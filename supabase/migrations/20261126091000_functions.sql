@@ -1,5 +1,50 @@
 -- Bundled from store/sql/functions by `make sql-bundle`; edit the files there.
 
+-- >>> end_prompt_flights
+-- A job that leaves the queue ends its flight: whoever waited for it looks again at once, finds its
+-- prompt, or asks in its place. Where it was refused for safety, so are they: asking the same again
+-- would be charged and refused again.
+create or replace function public.end_prompt_flights()
+returns trigger
+language plpgsql
+set search_path = ''
+set plan_cache_mode = force_generic_plan
+set enable_seqscan = off
+set enable_hashjoin = off
+set enable_mergejoin = off
+as $$
+declare
+  v_ended text[];
+  v_refused jsonb;
+begin
+  with over as (
+    delete from public.prompt_flights f
+    where f.leader_job_id in (select g.job_id from gone g)
+    returning f.scope || ':' || f.key as name, f.leader_job_id
+  )
+  select array_agg(o.name),
+    jsonb_agg(jsonb_build_object('flight', o.name, 'error', j.error, 'error_code', j.error_code))
+      filter (where j.status = 'failed' and j.error_code = 'refused')
+  into v_ended, v_refused
+  from over o
+  left join public.prompt_generation_jobs j on j.id = o.leader_job_id;
+  if v_ended is null then
+    return null;
+  end if;
+  if v_refused is not null then
+    perform public.fail_prompt_followers(v_refused);
+  end if;
+  update public.prompt_job_queue q
+  set next_attempt_at = clock_timestamp()
+  where q.follows = any (v_ended) and q.state = 'delayed';
+  if found then
+    notify prompt_queue;
+  end if;
+  return null;
+end
+$$;
+-- <<< end_prompt_flights
+
 -- >>> enqueue_prompt_job
 -- Queues one prompt job in the caller's own transaction and returns its id. The model and the
 -- user come from the row; with p_user_id a row of somebody else counts as missing. p_options may
@@ -54,6 +99,58 @@ begin
 end
 $$;
 -- <<< enqueue_prompt_job
+
+-- >>> fail_prompt_followers
+-- Fails the jobs that wait for flights which have failed for good: p_flights is an array of {flight,
+-- error, error_code}, the flight as prompt_job_queue.follows names it. Returns how many.
+create or replace function public.fail_prompt_followers(p_flights jsonb)
+returns bigint
+language plpgsql
+set search_path = ''
+set plan_cache_mode = force_generic_plan
+set enable_seqscan = off
+set enable_hashjoin = off
+set enable_mergejoin = off
+as $$
+declare
+  v_now timestamptz := clock_timestamp();
+  v_failed bigint;
+begin
+  with over as materialized (
+    select f.* from jsonb_to_recordset(p_flights) as f (flight text, error text, error_code text)
+  ),
+  removed as materialized (
+    delete from public.prompt_job_queue q
+    using over o
+    where q.follows = o.flight and q.state = 'delayed'
+    returning q.job_id, q.user_id, o.error, o.error_code
+  ),
+  recorded as (
+    update public.prompt_generation_jobs j
+    set status = 'failed', error = r.error, error_code = r.error_code, completed_at = v_now,
+      updated_at = v_now
+    from removed r
+    where j.id = r.job_id
+  ),
+  dependents as (
+    update public.jobs d set prompt_status = 'failed'
+    from removed r
+    where d.prompt_job_id = r.job_id
+  ),
+  counted as (
+    insert into public.prompt_queue_tally (at, status, jobs)
+    select v_now, 'failed', count(*) from removed r having count(*) > 0
+  ),
+  logged as (
+    insert into public.prompt_job_events (job_id, user_id, kind, data)
+    select r.job_id, r.user_id, 'failed', jsonb_build_object('code', r.error_code, 'followed', true)
+    from removed r
+  )
+  select count(*) into v_failed from removed r;
+  return v_failed;
+end
+$$;
+-- <<< fail_prompt_followers
 
 -- >>> note_prompt_partials
 -- Stores what models have written so far: p_partials is an array of {job_id, lease_token, partial};

@@ -25,7 +25,7 @@ begin
     from pg_proc p
     where p.pronamespace = 'public'::regnamespace
       and p.proname in (
-        'note_prompt_partials', 'prompt_job_wishes', 'prompt_partial', 'prune_prompt_partials'
+        'fail_prompt_followers', 'note_prompt_partials', 'prompt_job_wishes', 'prompt_partial', 'prune_prompt_partials'
       )
   loop
     execute format('revoke all on function %s from public', v_function);

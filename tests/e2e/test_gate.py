@@ -81,3 +81,22 @@ def test_a_new_limit_counts_for_the_next_call_of_every_worker(
     assert len(xai_stand_in.calls()) > 40
     (model,) = [m for m in stack.get("/api/health").body["models"] if m["model"] == "grok-4.7"]
     assert (model["requestsPerSecond"], model["rate"] > 30) == (40, True)
+
+
+async def test_after_a_crash_of_everything_it_starts_paced(
+    make_stack: StackFactory, xai_stand_in: StandIn, picture_server: PictureServer
+) -> None:
+    """The gate's table is empty then; the provider, which counted on, refuses nothing."""
+    xai_stand_in.settings(limit={"manner": "bucket", "rps": 10})
+    stack = make_stack(workers=2, models="grok-4.7", rate_limits="grok-4.7=10", lease_seconds=2)
+    url = picture_server.add("t.png", plain("teal"))
+    for _ in range(60):
+        stack.enqueue(url)
+    wait_for(lambda: len(xai_stand_in.calls()) > 20, 20, "it is at work")
+    stack.kill_everything()
+    stack.up()
+    deadline = time.monotonic() + 30
+    while await left(stack):
+        assert time.monotonic() < deadline
+        time.sleep(0.2)
+    assert {call["status"] for call in xai_stand_in.calls()} <= {200, None}

@@ -79,6 +79,19 @@ def test_the_leader_is_cancelled_and_another_asks(
     assert stack.job(leader)["status"] == "cancelled"
 
 
+def test_a_refusal_is_paid_for_once(
+    make_stack: StackFactory, xai_stand_in: StandIn, picture_server: PictureServer
+) -> None:
+    """Fifty ask, one is charged, all are told why."""
+    xai_stand_in.settings(latency_seconds=1.5)
+    xai_stand_in.script({"fault": "safety", "phase": "after", "times": -1})
+    stack = make_stack(workers=2, cache_seconds=600)
+    jobs = [stack.final(i) for i in fifty(stack, picture_server.add("t.png", plain("teal")))]
+    assert {(job["status"], job["errorCode"]) for job in jobs} == {("failed", "refused")}
+    assert len({job["error"] for job in jobs}) == 1
+    assert len(xai_stand_in.calls()) == 1
+
+
 async def test_two_users_pay_separately_unless_the_operator_shares(
     make_stack: StackFactory, xai_stand_in: StandIn, picture_server: PictureServer
 ) -> None:

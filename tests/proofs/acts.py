@@ -87,7 +87,10 @@ class Acts:
             "delete from public.prompt_job_queue;"
             "delete from public.prompt_job_events; delete from public.provider_calls;"
             "delete from public.prompt_model_health; delete from public.prompt_operator_log;"
-            "delete from public.prompt_queue_pauses; delete from public.prompt_queue_tally"
+            "delete from public.prompt_queue_pauses; delete from public.prompt_queue_tally;"
+            "delete from public.prompt_model_limits; delete from public.prompt_model_gates;"
+            "delete from public.prompt_flights; delete from public.prompt_cache;"
+            "delete from public.prompt_partials"
         )
 
     async def enqueue(self, max_retries: int = 3, priority: int = 5) -> UUID:

@@ -8,6 +8,7 @@ import asyncpg
 from tests.proofs.acts import PROMPT, Acts
 from tests.proofs.care import CARE
 from tests.proofs.outages import OUTAGES
+from tests.proofs.sharing import SHARING
 
 Scenario = Callable[[Acts, Acts], Awaitable[None]]
 
@@ -258,4 +259,5 @@ SCENARIOS: tuple[Scenario, ...] = (
     the_four_arguments_work_on_open_jobs,
     *CARE,
     *OUTAGES,
+    *SHARING,
 )

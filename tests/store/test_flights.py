@@ -113,12 +113,25 @@ async def test_where_the_leader_brings_nothing_a_follower_takes_over(
     leader, *others = await crowd.claims(3)
     await crowd.join(leader, *others)
     if ending == "failed":
-        await crowd.store.settle([outcome_as_json(leader, Failed("It broke.", "refused"))])
+        await crowd.store.settle([outcome_as_json(leader, Failed("It broke.", "invalid_input"))])
     else:
         await crowd.store.cancel(leader.job_id)
     again = await crowd.store.claim(9, "w", 30)
     assert len(again) == 2
     assert sorted(await crowd.join(*again)) == ["follow", "lead"]
+
+
+async def test_what_is_refused_for_safety_is_refused_to_all_who_wait(crowd: Crowd) -> None:
+    """With the same sentence, in the same moment: asking again would be charged again."""
+    leader, *others = await crowd.claims(3)
+    await crowd.join(leader, *others)
+    await crowd.store.settle([outcome_as_json(leader, Failed("Not this.", "refused"))])
+    for claim in others:
+        job = await crowd.store.find_job(claim.job_id)
+        assert job is not None
+        assert (job.status, job.error, job.error_code) == ("failed", "Not this.", "refused")
+        assert await crowd.store.retry(claim.job_id, None, "test") == "retried"
+    assert len(await crowd.store.claim(9, "w", 30)) == 2
 
 
 async def test_a_follower_goes_its_own_way(crowd: Crowd) -> None:
