@@ -58,7 +58,12 @@ BREAKER_MUTANTS: tuple[Mutant, ...] = (
         "case when true then 'granted' else",
     ),
     mutant("begin: probes beside a probe", BEGIN, "c.call_id = h.probe_call_id", "false"),
-    mutant("begin: a probe outlives its lease", BEGIN, " and q.lease_token = c.lease_token", ""),
+    mutant(
+        "begin: a probe outlives its lease",
+        BEGIN,
+        "          and c.lease_token = coalesce(q.lease_token, p.lease_token)\n",
+        "",
+    ),
     mutant("begin: two probes at once", BEGIN, "    for update skip locked\n  ) c", "  ) c"),
     mutant("begin: retries without end", BEGIN, "c.nth_retry > c.retries_left", "false"),
     mutant("begin: retries cost nothing", BEGIN, "s.retries_left - s.retries", "s.retries_left"),

@@ -90,7 +90,12 @@ MUTANTS: tuple[Mutant, ...] = (
     mutant("settle: no delay", SETTLE, "when a.delay > 0 then 'delayed'", "when false then ''"),
     mutant("settle: judged before the wait", SETTLE, _WAIT, "  limit 0;\n"),
     mutant("begin: judged before the wait", BEGIN, _WAIT, "  limit 0;\n"),
-    mutant("begin: any token", BEGIN, " or h.lease_token <> a.lease_token", ""),
+    mutant(
+        "begin: any token",
+        BEGIN,
+        "(coalesce(h.lease_token, i.lease_token) = a.lease_token) is not true",
+        "coalesce(h.lease_token, i.lease_token) is null",
+    ),
     mutant("begin: no bound", BEGIN, "> j.max_retries", "> 1000000"),
     mutant("begin: bound too large by one", BEGIN, "> j.max_retries", "> j.max_retries + 1"),
     mutant("begin: sent is not counted", BEGIN, "c.state <> 'answered'", "c.state = 'unanswered'"),

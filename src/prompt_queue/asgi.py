@@ -24,12 +24,15 @@ from prompt_queue.store.intake import Intake
 from prompt_queue.store.migrate import MigrationError, migrate, missing_versions, read_migrations
 from prompt_queue.store.model_store import ModelStore
 from prompt_queue.store.operator_store import OperatorStore
+from prompt_queue.store.picture_intake import PictureIntake
+from prompt_queue.store.picture_store import PictureStore
 from prompt_queue.store.prompt_store import PromptStore
 from prompt_queue.store.row_store import RowStore
 from prompt_queue.store.worker_store import WorkerStore
 from prompt_queue.telemetry import Event, log
 from prompt_queue.worker.picture_access import link_signer, local_pictures
-from prompt_queue.worker.run import build_tick, configure, recognition
+from prompt_queue.worker.picture_crew import callback_signer
+from prompt_queue.worker.run import build_tick, configure, recognition, webhook_secret_source
 
 GRACE_SECONDS = 3
 _LIVING_SECONDS = 30.0
@@ -107,6 +110,8 @@ async def build(settings: Settings, dsn: str) -> AsyncIterator[FastAPI]:
     data_dir = settings.data_dir or default_data_dir()
     signer = link_signer(data_dir)
     watch = JobWatch(store.find_versions)
+    picture_store = PictureStore(database)
+    picture_watch = JobWatch(picture_store.versions)
 
     async def database_seconds() -> float:
         return (await worker_store.facts()).clock_seconds
@@ -118,6 +123,11 @@ async def build(settings: Settings, dsn: str) -> AsyncIterator[FastAPI]:
         worker_store=worker_store,
         operator_store=OperatorStore(database),
         model_store=ModelStore(database),
+        picture_store=picture_store,
+        picture_intake=PictureIntake(database),
+        picture_watch=picture_watch,
+        callbacks=callback_signer(data_dir),
+        webhook_secret=webhook_secret_source(settings),
         pictures=local_pictures(data_dir),
         link_signer=signer,
         sample_names=sample_names,
@@ -132,6 +142,10 @@ async def build(settings: Settings, dsn: str) -> AsyncIterator[FastAPI]:
         cron_secret=settings.cron_secret.get_secret_value() if settings.cron_secret else None,
         demo_mode=settings.demo_mode,
         stand_in=settings.stand_in,
+        picture_stand_in=settings.picture_stand_in,
+        makes_pictures=settings.wavespeed_api_key is not None,
+        picture_model=settings.picture_model,
+        require_idempotency_key=settings.require_idempotency_key,
         base_url=settings.base_url,
         recognition=recognition(settings, signer),
         max_retries=settings.max_retries,
@@ -143,6 +157,7 @@ async def build(settings: Settings, dsn: str) -> AsyncIterator[FastAPI]:
         yield create_app(parts, __version__)
     finally:
         await watch.close()
+        await picture_watch.close()
         await database.close()
 
 
@@ -187,7 +202,12 @@ def server_for(app: FastAPI) -> Server:
         timeout_graceful_shutdown=GRACE_SECONDS,
     )
     parts: Parts = app.state.parts
-    return Server(config, parts.watch.stop)
+
+    def let_go() -> None:
+        parts.watch.stop()
+        parts.picture_watch.stop()
+
+    return Server(config, let_go)
 
 
 def listen(host: str, port: int) -> socket.socket:

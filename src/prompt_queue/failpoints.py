@@ -32,6 +32,9 @@ Name = Literal[
     "cron.claimed",
     "migration.inside",
     "enqueue.committed",
+    "submit.sent",
+    "submit.answered",
+    "picture.saved",
 ]
 NAMES: Final[tuple[str, ...]] = get_args(Name)
 ACTIONS: Final = ("kill", "stop", "stall", "raise")

@@ -9,7 +9,18 @@ from fastapi.routing import APIRoute
 from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
 
-from prompt_queue.api import control, job_list, manual, ops, prompts, rows, uploads
+from prompt_queue.api import (
+    control,
+    job_creation,
+    job_list,
+    jobs,
+    manual,
+    ops,
+    prompts,
+    rows,
+    uploads,
+    webhooks,
+)
 from prompt_queue.api.auth import LocalIdentity
 from prompt_queue.api.guard import Door, Envelope
 from prompt_queue.api.parts import InitReport, Parts
@@ -28,7 +39,7 @@ __all__ = ["InitReport", "Parts", "create_app"]
 # The list comes before the single job: "jobs" is not an id.
 _ROUTERS = (
     job_list.router, control.router, prompts.router, manual.router, rows.router, uploads.router,
-    ops.router, pages.router,
+    job_creation.router, jobs.router, webhooks.router, ops.router, pages.router,
 )  # fmt: skip
 # Refused before any statement: wrong password, no such database, not accepting connections.
 _NO_CONNECTION = ("28", "3D", "55000")

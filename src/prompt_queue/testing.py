@@ -23,7 +23,12 @@ Faults are JSON objects: ``fault`` is one of ``status``, ``rate_limit``, ``credi
 ``drip``, ``empty``, ``refusal``, ``content_filter``, ``redirect``, ``no_usage``. Optional beside
 it: ``status``, ``body``, ``retryAfter``, ``seconds``, ``times`` (1; -1 is always), ``probability``
 (1), ``model`` (only calls for this one), ``phase`` (``before`` or ``after`` the answer was
-generated) and, for ``rate_limit``, ``variant`` (``requests``, ``tokens``, ``capacity``).
+generated) and, for ``rate_limit``, ``variant`` (``requests``, ``tokens``, ``capacity``). Streams
+fail by ``stream_error``, ``stream_end`` and ``stream_hang``.
+
+``wavespeed_stand_in`` plays WaveSpeed in the same way: it fetches the pictures, makes a real one,
+calls webhooks and keeps a log of what it charged for. Its faults are listed in
+``prompt_queue/simulator/wavespeed/faults.py``.
 """
 
 from collections.abc import Iterator
@@ -31,13 +36,16 @@ from collections.abc import Iterator
 import pytest
 
 from prompt_queue.simulator.picture_server import PictureServer
-from prompt_queue.simulator.process import StandIn, StandInError
+from prompt_queue.simulator.process import StandIn, StandInError, WaveSpeedStandIn
 
 __all__ = [
     "PictureServer",
     "StandIn",
     "StandInError",
+    "WaveSpeedStandIn",
     "picture_server",
+    "wavespeed_stand_in",
+    "wavespeed_stand_in_process",
     "xai_stand_in",
     "xai_stand_in_process",
 ]
@@ -54,6 +62,19 @@ def xai_stand_in_process() -> Iterator[StandIn]:
 def xai_stand_in(xai_stand_in_process: StandIn) -> StandIn:
     """A stand-in for xAI without faults or latency; its log starts with this test."""
     return xai_stand_in_process.fresh_view()
+
+
+@pytest.fixture(scope="session")
+def wavespeed_stand_in_process() -> Iterator[WaveSpeedStandIn]:
+    """The session's one stand-in for WaveSpeed; tests take ``wavespeed_stand_in`` instead."""
+    with WaveSpeedStandIn.start() as stand_in:
+        yield stand_in
+
+
+@pytest.fixture
+def wavespeed_stand_in(wavespeed_stand_in_process: WaveSpeedStandIn) -> WaveSpeedStandIn:
+    """A stand-in for WaveSpeed without faults or latency; its log starts with this test."""
+    return wavespeed_stand_in_process.fresh_view()
 
 
 @pytest.fixture

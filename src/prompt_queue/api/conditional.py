@@ -47,7 +47,11 @@ def idempotency_key(text: str | None) -> str | None:
 
 def job_etag(job: PromptJob, position: int | None, next_attempt_at: datetime | None) -> str:
     """A weak ETag that changes with the job, its text so far, its place and its next attempt."""
-    facts = (job.id, job.changed_at, job.status, position, next_attempt_at)
+    return version_etag(job.id, job.changed_at, job.status, position, next_attempt_at)
+
+
+def version_etag(*facts: object) -> str:
+    """A weak ETag that changes with any of the facts."""
     digest = hashlib.sha256("|".join(map(str, facts)).encode()).hexdigest()
     return f'W/"{digest[:32]}"'
 

@@ -14,12 +14,17 @@ JobId = Annotated[
 ]
 
 
-def job_id_of(text: str) -> UUID:
+PictureJobId = Annotated[
+    str, Path(alias="jobId", description="Id of the job.", json_schema_extra={"format": "uuid"})
+]
+
+
+def job_id_of(text: str, parameter: str = "promptJobId") -> UUID:
     """The id in a path. Raises Problem."""
     found = parse_uuid(text)
     if found is None:
         detail = "The id of a job is a UUID with hyphens, as the answer to the POST gave it."
-        raise Problem("invalid_id", detail, errors=[{"parameter": "promptJobId", "detail": detail}])
+        raise Problem("invalid_id", detail, errors=[{"parameter": parameter, "detail": detail}])
     return found
 
 

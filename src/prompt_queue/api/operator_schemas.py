@@ -123,6 +123,8 @@ class TickView(_Answer):
     failed: int
     released: int
     rescued: int = Field(description="Jobs taken away from silent workers.")
+    submitted: int = Field(description="Pictures that were bought.")
+    pictures: int = Field(description="Pictures that were saved.")
     duration_ms: int
     more_work: bool = Field(description="Jobs are left: call again.")
 

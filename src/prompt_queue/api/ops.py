@@ -66,6 +66,8 @@ async def process(parts: PartsOf) -> Response:
             failed=report.failed,
             released=report.released,
             rescued=report.rescued,
+            submitted=report.submitted,
+            pictures=report.pictures,
             duration_ms=report.duration_ms,
             more_work=report.more_work,
         )
@@ -81,6 +83,18 @@ async def process(parts: PartsOf) -> Response:
 )
 async def process_by_get(parts: PartsOf) -> Response:
     """The same as the POST."""
+    return await process(parts)
+
+
+@router.post(
+    "/api/dispatch",
+    summary="One dispatch pass",
+    response_model=TickView | TickSkipped,
+    responses=_CRON,
+    dependencies=[Depends(require_cron_secret)],
+)
+async def dispatch(parts: PartsOf) -> Response:
+    """The same pass: it advances prompts and pictures alike."""
     return await process(parts)
 
 

@@ -10,6 +10,7 @@ from fastapi import Request
 from prompt_queue.api.clock import DatabaseClock
 from prompt_queue.api.estimates import Estimates
 from prompt_queue.api.waiting import JobWatch
+from prompt_queue.guards.callbacks import CallbackSigner
 from prompt_queue.guards.recognition import Recognition
 from prompt_queue.guards.signing import LinkSigner
 from prompt_queue.jobs.tick import TickReport
@@ -17,6 +18,8 @@ from prompt_queue.storage.local import LocalPictures
 from prompt_queue.store.intake import Intake
 from prompt_queue.store.model_store import ModelStore
 from prompt_queue.store.operator_store import OperatorStore
+from prompt_queue.store.picture_intake import PictureIntake
+from prompt_queue.store.picture_store import PictureStore
 from prompt_queue.store.prompt_store import PromptStore
 from prompt_queue.store.row_store import RowStore
 from prompt_queue.store.worker_store import WorkerStore
@@ -47,6 +50,11 @@ class Parts:
     worker_store: WorkerStore
     operator_store: OperatorStore
     model_store: ModelStore
+    picture_store: PictureStore
+    picture_intake: PictureIntake
+    picture_watch: JobWatch
+    callbacks: CallbackSigner
+    webhook_secret: Callable[[], Awaitable[str | None]]
     pictures: LocalPictures
     link_signer: LinkSigner
     sample_names: Callable[[], Sequence[str]]
@@ -61,6 +69,10 @@ class Parts:
     cron_secret: str | None
     demo_mode: bool
     stand_in: bool
+    picture_stand_in: bool
+    makes_pictures: bool
+    picture_model: str
+    require_idempotency_key: bool
     base_url: str
     recognition: Recognition
     max_retries: int

@@ -18,7 +18,7 @@ from prompt_queue.api.conditional import (
 from prompt_queue.api.estimates import poll_after, wait_seconds
 from prompt_queue.api.job_ids import JobId, job_id_of, no_such_job
 from prompt_queue.api.parts import Parts
-from prompt_queue.api.problems import Problem, documented, schema_does_not_fit
+from prompt_queue.api.problems import Problem, documented
 from prompt_queue.api.requests import EnqueueRequest
 from prompt_queue.api.schemas import (
     Accepted,
@@ -29,10 +29,9 @@ from prompt_queue.api.schemas import (
     Timeline,
 )
 from prompt_queue.api.urls import check_pictures
-from prompt_queue.api.views import acceptance_headers, accepted, answer, job_view
+from prompt_queue.api.views import acceptance_headers, accepted, answer, job_view, refused_job
 from prompt_queue.failpoints import reached
 from prompt_queue.jobs.job import PromptJob, Status
-from prompt_queue.store.database import DatabaseRefused
 from prompt_queue.store.intake import (
     Enqueued,
     IdempotencyKey,
@@ -287,13 +286,6 @@ async def _put_in(
             "new key for a new request.",
         ) from None
     except JobRefused as error:
-        raise _refused(error) from error
+        raise refused_job(error) from error
     reached("enqueue.committed")
     return queued, Accepted.model_validate(queued.response)
-
-
-def _refused(error: JobRefused) -> Problem:
-    cause = error.__cause__
-    if isinstance(cause, DatabaseRefused) and cause.sqlstate.startswith("42"):
-        return schema_does_not_fit()
-    return Problem("invalid_request", "The database's own rules refuse this job.")

@@ -15,7 +15,7 @@ from prompt_queue.jobs.priority import DEFAULT, HIGHEST, LOWEST
 MOST_REFERENCES: Final = 16
 LONGEST_WORDS: Final = 2000
 _UUID = re.compile(r"[0-9a-fA-F]{8}-(?:[0-9a-fA-F]{4}-){3}[0-9a-fA-F]{12}")
-_ROW: Final = "00000000-0000-4000-a000-000000000003"
+ROW_EXAMPLE: Final = "00000000-0000-4000-a000-000000000003"
 _PHOTO: Final = "https://images.example.com/portrait.jpg"
 
 
@@ -24,23 +24,26 @@ def parse_uuid(text: object) -> UUID | None:
     return UUID(text) if isinstance(text, str) and _UUID.fullmatch(text) else None
 
 
-def _complain(sentence: str) -> PydanticCustomError:
+def complain(sentence: str) -> PydanticCustomError:
+    """The error that tells the caller this sentence."""
     return PydanticCustomError("sentence", "{sentence}", {"sentence": sentence})
 
 
-def _read_uuid(value: object) -> UUID:
+def read_uuid(value: object) -> UUID:
+    """A UUID with hyphens."""
     found = parse_uuid(value)
     if found is None:
-        raise _complain(f"This must be a UUID with hyphens, for example {_ROW}.")
+        raise complain(f"This must be a UUID with hyphens, for example {ROW_EXAMPLE}.")
     return found
 
 
-def _read_priority(value: object) -> int:
+def read_priority(value: object) -> int:
+    """A priority; null is the usual one."""
     if value is None:
         return DEFAULT
     whole = isinstance(value, int) and not isinstance(value, bool)
     if not whole or not LOWEST <= int(str(value)) <= HIGHEST:
-        raise _complain(
+        raise complain(
             f"priority must be a whole number from {LOWEST} to {HIGHEST}: 1-3 low, 4-6 normal, "
             "7-9 high, 10 critical."
         )
@@ -49,60 +52,66 @@ def _read_priority(value: object) -> int:
 
 def _read_target(value: object) -> str:
     if value is None or value == "":
-        raise _complain(
+        raise complain(
             "targetUrl is empty: give the https address of the picture that is to be edited."
         )
-    return _read_url(value)
+    return read_url(value)
 
 
-def _read_url(value: object) -> str:
+def read_url(value: object) -> str:
+    """An address as text, not too long; whether it may be fetched is checked elsewhere."""
     if not isinstance(value, str):
-        raise _complain("This must be the https address of a picture, as text.")
+        raise complain("This must be the https address of a picture, as text.")
     if len(value) > LONGEST_URL:
-        raise _complain(f"The address is longer than {LONGEST_URL} characters; use a shorter one.")
+        raise complain(f"The address is longer than {LONGEST_URL} characters; use a shorter one.")
     return value
 
 
-def _read_references(value: object) -> object:
+def read_references(value: object) -> object:
+    """A list that is not too long; null is empty."""
     if value is None:
         return []
     if not isinstance(value, list):
-        raise _complain("refUrls must be a list of addresses, for example [] without references.")
+        raise complain("refUrls must be a list of addresses, for example [] without references.")
     if len(value) > MOST_REFERENCES:
-        raise _complain(
+        raise complain(
             f"refUrls has {len(value)} addresses; at most {MOST_REFERENCES} references fit."
         )
     return value
 
 
-def _read_words(value: object) -> object:
+def read_words(value: object) -> object:
     """Blank is absent."""
     return value.strip() or None if isinstance(value, str) else value
 
 
-def _or_default(default: object) -> Any:
+def or_default(default: object) -> Any:
+    """Null is the default."""
     return lambda value: default if value is None else value
 
 
-def _or_none(read: Any) -> Any:
+def or_none(read: Any) -> Any:
+    """Null stays null."""
     return lambda value: None if value is None else read(value)
 
 
-Url = Annotated[str, BeforeValidator(_read_url), Field(max_length=LONGEST_URL)]
+Url = Annotated[str, BeforeValidator(read_url), Field(max_length=LONGEST_URL)]
 References = Annotated[
-    list[Url], BeforeValidator(_read_references), Field(max_length=MOST_REFERENCES)
+    list[Url], BeforeValidator(read_references), Field(max_length=MOST_REFERENCES)
 ]
 
 
-class _Request(BaseModel):
+class Request(BaseModel):
+    """A body: unknown names are refused, with a word about what was meant."""
+
     model_config = ConfigDict(alias_generator=to_camel, frozen=True, extra="forbid")
 
 
-class EnqueueRequest(_Request):
+class EnqueueRequest(Request):
     """A picture to be edited, and what to take from where."""
 
-    row_id: Annotated[UUID, BeforeValidator(_read_uuid)] = Field(
-        description="The id of a row that belongs to you.", examples=[_ROW]
+    row_id: Annotated[UUID, BeforeValidator(read_uuid)] = Field(
+        description="The id of a row that belongs to you.", examples=[ROW_EXAMPLE]
     )
     target_url: Annotated[
         str, BeforeValidator(_read_target), Field(min_length=1, max_length=LONGEST_URL)
@@ -112,38 +121,36 @@ class EnqueueRequest(_Request):
     ref_urls: References = Field(
         default=[], description="Reference pictures, in the order in which they are numbered."
     )
-    priority: Annotated[int, BeforeValidator(_read_priority), Field(ge=LOWEST, le=HIGHEST)] = Field(
+    priority: Annotated[int, BeforeValidator(read_priority), Field(ge=LOWEST, le=HIGHEST)] = Field(
         default=DEFAULT, description="10 is the most urgent, 1 the least."
     )
-    min_quality: Annotated[MinQuality, BeforeValidator(_or_default(MinQuality.TEMPLATE_OK))] = (
-        Field(
-            default=MinQuality.TEMPLATE_OK,
-            description="How far down the ladder the prompt may come from: the first model alone, "
-            "any model, or a template when no model brings one.",
-        )
+    min_quality: Annotated[MinQuality, BeforeValidator(or_default(MinQuality.TEMPLATE_OK))] = Field(
+        default=MinQuality.TEMPLATE_OK,
+        description="How far down the ladder the prompt may come from: the first model alone, "
+        "any model, or a template when no model brings one.",
     )
-    operation: Annotated[Operation, BeforeValidator(_or_default(Operation.GENERATE))] = Field(
+    operation: Annotated[Operation, BeforeValidator(or_default(Operation.GENERATE))] = Field(
         default=Operation.GENERATE,
         description="Write a prompt, or make an existing one better.",
     )
-    existing_prompt: Annotated[str | None, BeforeValidator(_read_words)] = Field(
+    existing_prompt: Annotated[str | None, BeforeValidator(read_words)] = Field(
         default=None,
         max_length=LONGEST_WORDS,
         description="With enhance: the prompt to make better.",
         examples=["make the coat red"],
     )
-    user_instructions: Annotated[str | None, BeforeValidator(_read_words)] = Field(
+    user_instructions: Annotated[str | None, BeforeValidator(read_words)] = Field(
         default=None,
         max_length=LONGEST_WORDS,
         description="Wishes for the prompt, in the user's words.",
         examples=["keep it subtle"],
     )
-    cache: Annotated[CacheUse, BeforeValidator(_or_default(CacheUse.USE))] = Field(
+    cache: Annotated[CacheUse, BeforeValidator(or_default(CacheUse.USE))] = Field(
         default=CacheUse.USE,
         description="use: a prompt that was paid for an identical request will do. refresh: ask "
         "anew, and keep the answer. off: neither.",
     )
-    stream: Annotated[bool, BeforeValidator(_or_default(False))] = Field(
+    stream: Annotated[bool, BeforeValidator(or_default(False))] = Field(
         default=False,
         description="Show the text as `partialPrompt` while a model writes it.",
     )
@@ -156,13 +163,13 @@ class EnqueueRequest(_Request):
     @model_validator(mode="after")
     def _has_what_to_enhance(self) -> Self:
         if self.operation is Operation.ENHANCE and not self.existing_prompt:
-            raise _complain("operation enhance needs existingPrompt, the prompt to make better.")
+            raise complain("operation enhance needs existingPrompt, the prompt to make better.")
         return self
 
 
-class RowRequest(_Request):
+class RowRequest(Request):
     """A row of model_rows; without a model, in your first one."""
 
-    model_id: Annotated[UUID | None, BeforeValidator(_or_none(_read_uuid))] = None
-    target_url: Annotated[Url | None, BeforeValidator(_or_none(_read_url))] = None
+    model_id: Annotated[UUID | None, BeforeValidator(or_none(read_uuid))] = None
+    target_url: Annotated[Url | None, BeforeValidator(or_none(read_url))] = None
     ref_urls: References = []

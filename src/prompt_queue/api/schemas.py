@@ -12,11 +12,13 @@ from prompt_queue.jobs.job import MinQuality, Operation, Source, Status
 _JOB: Final = "019ab4c2-7d1e-7c33-8f20-5b1d6a9e4c10"
 
 
-class _Answer(BaseModel):
+class Answer(BaseModel):
+    """An answer in JSON."""
+
     model_config = ConfigDict(alias_generator=to_camel, frozen=True, populate_by_name=True)
 
 
-class JobUrls(_Answer):
+class JobUrls(Answer):
     """Where to go on with a job."""
 
     self: str = Field(description="GET: the job; DELETE cancels it.")
@@ -25,7 +27,7 @@ class JobUrls(_Answer):
     timeline: str = Field(description="GET")
 
 
-class Accepted(_Answer):
+class Accepted(Answer):
     """A job that waits in the queue."""
 
     prompt_job_id: UUID = Field(examples=[_JOB])
@@ -36,7 +38,7 @@ class Accepted(_Answer):
     stand_in: bool = Field(description="True when a local stand-in answers instead of Grok.")
 
 
-class JobView(_Answer):
+class JobView(Answer):
     """A job as its owner sees it."""
 
     prompt_job_id: UUID = Field(examples=[_JOB])
@@ -72,7 +74,7 @@ class JobView(_Answer):
     urls: JobUrls
 
 
-class JobSummary(_Answer):
+class JobSummary(Answer):
     """A job in a list."""
 
     prompt_job_id: UUID
@@ -95,7 +97,7 @@ class JobSummary(_Answer):
     urls: JobUrls
 
 
-class JobPage(_Answer):
+class JobPage(Answer):
     """Newest first."""
 
     data: list[JobSummary]
@@ -103,7 +105,7 @@ class JobPage(_Answer):
     next_cursor: str | None
 
 
-class Receipt(_Answer):
+class Receipt(Answer):
     """What had been spent when a job was cancelled."""
 
     spent_usd: float
@@ -114,7 +116,7 @@ class Receipt(_Answer):
     )
 
 
-class Cancelled(_Answer):
+class Cancelled(Answer):
     """A job that nobody will work on any more."""
 
     prompt_job_id: UUID
@@ -122,7 +124,7 @@ class Cancelled(_Answer):
     receipt: Receipt
 
 
-class TimelineEvent(_Answer):
+class TimelineEvent(Answer):
     """Something that happened to a job."""
 
     id: int
@@ -131,7 +133,7 @@ class TimelineEvent(_Answer):
     created_at: datetime
 
 
-class PaidCall(_Answer):
+class PaidCall(Answer):
     """A call to the provider, as the ledger has it."""
 
     call_id: UUID
@@ -145,7 +147,7 @@ class PaidCall(_Answer):
     ended_at: datetime | None
 
 
-class Timeline(_Answer):
+class Timeline(Answer):
     """Everything that happened to a job, oldest first."""
 
     prompt_job_id: UUID
@@ -153,7 +155,16 @@ class Timeline(_Answer):
     calls: list[PaidCall]
 
 
-class QueueStatsView(_Answer):
+class Heard(Answer):
+    """What came of a webhook."""
+
+    answer: str = Field(
+        description="taken; repeated (that one was taken before); late (the picture has ended); "
+        "unknown"
+    )
+
+
+class QueueStatsView(Answer):
     """The queue at a glance; times in seconds."""
 
     total_queued: int
@@ -164,7 +175,7 @@ class QueueStatsView(_Answer):
     estimated_wait_time: float
 
 
-class RowView(_Answer):
+class RowView(Answer):
     """A row of model_rows."""
 
     row_id: UUID
@@ -173,7 +184,7 @@ class RowView(_Answer):
     created_at: datetime
 
 
-class RowPage(_Answer):
+class RowPage(Answer):
     """Newest first."""
 
     data: list[RowView]
@@ -181,7 +192,7 @@ class RowPage(_Answer):
     next_cursor: str | None
 
 
-class Uploaded(_Answer):
+class Uploaded(Answer):
     """A stored picture; `url` can be used as targetUrl and in refUrls."""
 
     url: str

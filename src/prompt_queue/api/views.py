@@ -7,9 +7,12 @@ from pydantic import BaseModel
 
 from prompt_queue.api.estimates import poll_after, wait_seconds
 from prompt_queue.api.operator_schemas import ModelView
+from prompt_queue.api.problems import Problem, schema_does_not_fit
 from prompt_queue.api.schemas import Accepted, JobSummary, JobUrls, JobView
 from prompt_queue.jobs.job import PromptJob, Status, is_stand_in
 from prompt_queue.jobs.priority import band
+from prompt_queue.store.database import DatabaseRefused
+from prompt_queue.store.intake import JobRefused
 from prompt_queue.store.model_store import ModelHealth
 from prompt_queue.store.prompt_store import Place, QueueStats
 
@@ -18,6 +21,14 @@ def answer(model: BaseModel, status: int = 200, headers: dict[str, str] | None =
     """A JSON response, camelCase."""
     body = model.model_dump_json(by_alias=True)
     return Response(body, status, media_type="application/json", headers=headers)
+
+
+def refused_job(error: JobRefused) -> Problem:
+    """The answer where the database does not take a job."""
+    cause = error.__cause__
+    if isinstance(cause, DatabaseRefused) and cause.sqlstate.startswith("42"):
+        return schema_does_not_fit()
+    return Problem("invalid_request", "The database's own rules refuse this job.")
 
 
 def job_urls(base_url: str, job_id: UUID) -> JobUrls:

@@ -4,12 +4,20 @@ import asyncio
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Protocol
 from uuid import UUID
 
-from prompt_queue.jobs.job import Status
 from prompt_queue.store.database import DatabaseRefused, DatabaseUnavailable
 
-Version = tuple[Status, datetime]
+
+class Standing(Protocol):
+    """Where something stands."""
+
+    @property
+    def is_final(self) -> bool: ...
+
+
+Version = tuple[Standing, datetime]
 _INTERVAL_SECONDS = 0.25
 
 

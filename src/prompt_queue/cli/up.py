@@ -75,6 +75,16 @@ async def _run(settings: Settings, dsn: str) -> None:
         command = (sys.executable, "-m", "prompt_queue.simulator", f"--port={stand_in_port}",
                    f"--api-key={key}")  # fmt: skip
         children.append(Child("stand-in", command, dict(os.environ)))
+    if settings.wavespeed_api_key is None:
+        stand_in_port, key = _free_port(), secrets.token_urlsafe(16)
+        environment |= {
+            variable_name("wavespeed_api_key"): key,
+            variable_name("wavespeed_api_base"): f"http://127.0.0.1:{stand_in_port}",
+            variable_name("picture_stand_in"): "true",
+        }
+        painting = (sys.executable, "-m", "prompt_queue.simulator.wavespeed",
+                    f"--port={stand_in_port}", f"--api-key={key}", "--latency=1")  # fmt: skip
+        children.append(Child("picture stand-in", painting, dict(os.environ)))
     ours = (sys.executable, "-m", "prompt_queue")
     children.append(Child("server", (*ours, "serve"), environment))
     children += [
@@ -110,9 +120,9 @@ async def _stop(children: list[Child], settings: Settings) -> None:
             child.signal(signal.SIGTERM)
 
     hurrying = asyncio.create_task(hurry_workers())
-    outer = [child for child in children if child.name != "stand-in"]
+    outer = [child for child in children if not child.name.endswith("stand-in")]
     await asyncio.gather(*(child.stop(settings.drain_seconds + 5) for child in outer))
-    await asyncio.gather(*(child.stop(3) for child in children if child.name == "stand-in"))
+    await asyncio.gather(*(child.stop(3) for child in children if child not in outer))
     hurrying.cancel()
 
 
@@ -218,6 +228,11 @@ def _greet(settings: Settings) -> None:
         lines.append("            set XAI_API_KEY to use Grok")
     else:
         lines.append(f"  Grok      {settings.xai_api_base} ({', '.join(settings.models)})")
+    if settings.wavespeed_api_key is None:
+        lines.append("  pictures  STAND-IN: made by a local program, not by WaveSpeed;")
+        lines.append("            set WAVESPEED_API_KEY to use WaveSpeed")
+    else:
+        lines.append(f"  pictures  {settings.wavespeed_api_base} ({settings.picture_model})")
     lines.append(f"  workers   {settings.workers}")
     if settings.demo_mode:
         lines.append("  access    open to programs on this machine only; no login is configured")

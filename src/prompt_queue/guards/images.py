@@ -23,6 +23,7 @@ INLINE_PIXELS = 2_408_448
 """Pixels above which xAI shrinks a picture itself."""
 
 _INLINE_QUALITY = 90
+_THUMBNAIL_QUALITY = 82
 _LONGEST_JPEG_SIDE = 65_500
 _FORMATS: dict[MediaType, str] = {
     "image/jpeg": "JPEG",
@@ -128,6 +129,29 @@ def shrink_for_inline(data: bytes) -> tuple[bytes, MediaType]:
             raise
         raise _damaged() from error
     return out.getvalue(), "image/jpeg"
+
+
+def thumbnail(data: bytes, side: int = 512) -> bytes:
+    """A small JPEG, upright and without metadata, no side longer than `side` pixels.
+
+    Decodes, so it belongs into a thread. Raises PictureRefused for a damaged picture.
+    """
+    facts = inspect_picture(data)
+    try:
+        with _opened(data, facts.media_type) as image:
+            if facts.media_type == "image/jpeg":
+                image.draft(None, (side, side))
+            image.load()
+            ImageOps.exif_transpose(image, in_place=True)
+            small = _as_rgb(image)
+        small.thumbnail((side, side), Image.Resampling.LANCZOS)
+        out = io.BytesIO()
+        small.save(out, "JPEG", quality=_THUMBNAIL_QUALITY)
+    except _UNREADABLE as error:
+        if isinstance(error, PictureRefused):
+            raise
+        raise _damaged() from error
+    return out.getvalue()
 
 
 def _opened(data: bytes, media_type: MediaType) -> Image.Image:

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
+from typing import Protocol
 from uuid import UUID
 
 
@@ -107,6 +108,19 @@ class PromptJob:
     def changed_at(self) -> datetime:
         """When something about it changed last, be it the text that is being written."""
         return max(self.updated_at, self.partial_at or self.updated_at)
+
+
+class Held(Protocol):
+    """What a worker holds, be it a prompt or a picture, by the token that fences every write."""
+
+    @property
+    def job_id(self) -> UUID: ...
+    @property
+    def lease_token(self) -> UUID: ...
+    @property
+    def priority(self) -> int: ...
+    @property
+    def retry_count(self) -> int: ...
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -20,6 +20,26 @@ class LimitUnreadable(ValueError):
     """A limit that cannot be taken; the text says what to write."""
 
 
+Level = Literal["none", "bronze", "silver", "gold", "ultra"]
+"""Of a WaveSpeed account (https://wavespeed.ai/docs, "Account levels")."""
+
+# Pictures a minute, and at once.
+_LEVELS: Final[Mapping[Level, tuple[float, int]]] = {
+    "bronze": (10, 3),
+    "silver": (500, 100),
+    "gold": (3000, 2000),
+    "ultra": (5000, 5000),
+}
+
+
+def picture_limits(level: Level) -> tuple[Limit | None, int | None]:
+    """What a level lets an account send, and how many pictures may be there at once."""
+    if level not in _LEVELS:
+        return None, None
+    a_minute, at_once = _LEVELS[level]
+    return Limit(a_minute / 60), at_once
+
+
 _TIERS: Final[tuple[Tier, ...]] = ("T0", "T1", "T2", "T3", "T4")
 _MILLION: Final = 1_000_000
 # From xAI's page on rate limits as of October 2026: models by the beginning of their names.

@@ -5,7 +5,10 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TickReport:
-    """Counts of jobs; `more_work` when jobs are left that wait."""
+    """Counts of jobs; `more_work` when jobs are left that wait.
+
+    Of pictures: `submitted` were bought, `pictures` were saved.
+    """
 
     claimed: int
     completed: int
@@ -16,3 +19,5 @@ class TickReport:
     rescued: int
     duration_ms: int
     more_work: bool
+    submitted: int = 0
+    pictures: int = 0

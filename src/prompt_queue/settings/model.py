@@ -7,6 +7,7 @@ from uuid import UUID
 
 from pydantic import SecretStr, field_validator, model_validator
 
+from prompt_queue.settings.dispatch import DispatchSettings
 from prompt_queue.settings.failures import FailureSettings
 from prompt_queue.settings.knobs import PREFIX, CommaList, knob, split_commas
 from prompt_queue.settings.pictures import PictureSettings
@@ -19,7 +20,7 @@ WAVESPEED_PUBLIC_BASE = "https://api.wavespeed.ai"
 LOOPBACK_HOSTS = frozenset({"127.0.0.1", "localhost", "::1"})
 
 
-class Settings(FailureSettings, PictureSettings):
+class Settings(FailureSettings, PictureSettings, DispatchSettings):
     """The configuration of one process. Durations are seconds unless the name says otherwise."""
 
     xai_api_key: SecretStr | None = knob(
@@ -33,8 +34,15 @@ class Settings(FailureSettings, PictureSettings):
     stand_in: bool = knob(
         PREFIX + "STAND_IN", False, "XAI_API_BASE is the local stand-in. Set by `up`, not by hand."
     )
+    picture_stand_in: bool = knob(
+        PREFIX + "PICTURE_STAND_IN",
+        False,
+        "WAVESPEED_API_BASE is the local stand-in. Set by `up`, not by hand.",
+    )
     wavespeed_api_key: SecretStr | None = knob(
-        "WAVESPEED_API_KEY", None, "Key for WaveSpeed, which turns prompts into pictures."
+        "WAVESPEED_API_KEY",
+        None,
+        "Key for WaveSpeed, which turns prompts into pictures. Without it `up` starts a stand-in.",
     )
     wavespeed_api_base: str = knob(
         "WAVESPEED_API_BASE",

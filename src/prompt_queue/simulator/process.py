@@ -17,7 +17,6 @@ from prompt_queue.simulator.lifeline import LIFELINE_VARIABLE
 
 START_SECONDS = 30.0
 STOP_SECONDS = 3.0
-_COMMAND = (sys.executable, "-m", "prompt_queue.simulator")
 REQUEST_SECONDS = 30.0
 _LOOPBACK = "127.0.0.1"
 
@@ -29,14 +28,14 @@ class StandInError(Exception):
 class _OwnProcess:
     """A stand-in that this process started, and the pipe on which its life hangs."""
 
-    def __init__(self, arguments: list[str]) -> None:
+    def __init__(self, module: str, arguments: list[str]) -> None:
         lifeline, self._lifeline = os.pipe()
         self._ready, ready = os.pipe()
         self._output = tempfile.TemporaryFile()  # noqa: SIM115  (closed by stop)
         self.last_output = ""
         try:
             self._process = subprocess.Popen(
-                [*_COMMAND, *arguments, f"--ready-fd={ready}"],
+                [sys.executable, "-m", module, *arguments, f"--ready-fd={ready}"],
                 stdin=subprocess.DEVNULL,
                 stdout=self._output,
                 stderr=subprocess.STDOUT,
@@ -62,7 +61,7 @@ class _OwnProcess:
         if port:
             return int(port)
         self.stop()
-        raise StandInError(f"The stand-in for xAI did not start. Its output: {self.last_output}")
+        raise StandInError(f"The stand-in did not start. Its output: {self.last_output}")
 
     def stop(self) -> None:
         if self._process.poll() is None:
@@ -91,6 +90,9 @@ class StandIn:
     `attach` talks to one that runs already. Usable as a context manager.
     """
 
+    module = "prompt_queue.simulator"
+    path = "/v1"
+
     def __init__(
         self, base_url: str, api_key: str, *, since: int = 0, process: _OwnProcess | None = None
     ) -> None:
@@ -115,16 +117,17 @@ class StandIn:
         ``base_url`` names that one.
         """
         process = _OwnProcess(
+            cls.module,
             [
                 f"--host={_LOOPBACK if host == _LOOPBACK else '0.0.0.0'}",  # noqa: S104
                 f"--port={port}",
                 f"--api-key={api_key}",
                 f"--latency={latency_seconds}",
                 f"--seed={seed}",
-            ]
+            ],
         )
         bound = process.wait_ready()
-        return cls(f"http://{host}:{bound}/v1", api_key, process=process)
+        return cls(f"http://{host}:{bound}{cls.path}", api_key, process=process)
 
     @classmethod
     def attach(cls, base_url: str, api_key: str = "stand-in-key") -> Self:
@@ -203,6 +206,17 @@ class StandIn:
         if response.status != 200:
             raise StandInError(str(answer.get("error", answer)))
         return answer
+
+
+class WaveSpeedStandIn(StandIn):
+    """A handle on a stand-in for WaveSpeed; ``base_url`` is what ``WAVESPEED_API_BASE`` takes.
+
+    Its settings are ``latency_seconds``, ``at_once`` and ``pictures_a_minute``; its log has one
+    entry for each submit, with what was charged.
+    """
+
+    module = "prompt_queue.simulator.wavespeed"
+    path = ""
 
 
 def _camel(name: str) -> str:

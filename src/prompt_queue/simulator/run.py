@@ -1,5 +1,6 @@
 """The entry of the stand-in's own process: serves until SIGTERM or SIGINT."""
 
+import argparse
 import asyncio
 import contextlib
 import os
@@ -7,6 +8,7 @@ import resource
 import signal
 import sys
 import threading
+from collections.abc import Callable
 
 from aiohttp import web
 from PIL import Image
@@ -21,6 +23,8 @@ LONGEST_FAREWELL_SECONDS = 0.8
 HANDLER_GRACE_SECONDS = 0.2
 BACKLOG = 1_024
 WANTED_FILES = 16_384
+
+Build = Callable[[], tuple[web.Application, Callable[[int], None]]]
 
 
 def _allow_many_connections() -> None:
@@ -40,11 +44,8 @@ def _bound_port(runner: web.AppRunner) -> int:
     return int(runner.addresses[0][1])
 
 
-def _announce(host: str, port: int, ready_fd: int | None) -> None:
-    sys.stdout.write(
-        f"stand-in for xAI listening on {_address(host, port)} "
-        "(answers are made up by a local program, not by Grok)\n"
-    )
+def _announce(sentence: str, host: str, port: int, ready_fd: int | None) -> None:
+    sys.stdout.write(sentence.format(address=_address(host, port)) + "\n")
     sys.stdout.flush()
     if ready_fd is not None:
         with os.fdopen(ready_fd, "w") as starter:
@@ -64,11 +65,12 @@ def _stop_on_signals(stop: asyncio.Event) -> None:
         loop.add_signal_handler(number, begin_farewell)
 
 
-async def _serve(host: str, port: int, state: State, ready_fd: int | None) -> None:
+async def _serve(build: Build, host: str, port: int, sentence: str, ready_fd: int | None) -> None:
     stop = asyncio.Event()
     _stop_on_signals(stop)
+    app, on_bound = build()
     runner = web.AppRunner(
-        build_app(state, Pictures.open()),
+        app,
         handler_cancellation=True,
         access_log=None,
         shutdown_timeout=HANDLER_GRACE_SECONDS,
@@ -76,10 +78,25 @@ async def _serve(host: str, port: int, state: State, ready_fd: int | None) -> No
     await runner.setup()
     try:
         await web.TCPSite(runner, host, port, backlog=BACKLOG).start()
-        _announce(host, _bound_port(runner), ready_fd)
+        on_bound(_bound_port(runner))
+        _announce(sentence, host, _bound_port(runner), ready_fd)
         await stop.wait()
     finally:
         await runner.cleanup()
+
+
+def serve_until_stopped(
+    build: Build, host: str, port: int, sentence: str, *, ready_fd: int | None = None
+) -> None:
+    """Serve what `build` makes inside the loop until SIGTERM or SIGINT; ends within a second.
+
+    `build` returns the application and what is told the port. `sentence` has a place for the
+    `address`. When serving, the port is written to ``ready_fd``. Blocks; main thread only. Raises
+    `OSError` when the port is taken.
+    """
+    hold_lifeline()
+    _allow_many_connections()
+    asyncio.run(_serve(build, host, port, sentence, ready_fd))
 
 
 def run_simulator(
@@ -91,14 +108,32 @@ def run_simulator(
     *,
     ready_fd: int | None = None,
 ) -> None:
-    """Serve until SIGTERM or SIGINT, then end within a second. Blocks; main thread only.
+    """Serve the stand-in for xAI, see `serve_until_stopped`.
 
     ``latency_seconds`` is how long each answer takes, ``seed`` seeds the scripted faults' dice.
-    When serving, the port is written to ``ready_fd``. Raises `OSError` when the port is taken.
     """
-    hold_lifeline()
-    _allow_many_connections()
     # The limit is xAI's and checked in `decoding`; Pillow's own is half of it.
     Image.MAX_IMAGE_PIXELS = None
     state = State(api_key, Settings(latency_seconds=latency_seconds, seed=seed))
-    asyncio.run(_serve(host, port, state, ready_fd))
+    serve_until_stopped(
+        lambda: (build_app(state, Pictures.open()), lambda _port: None),
+        host,
+        port,
+        "stand-in for xAI listening on {address} "
+        "(answers are made up by a local program, not by Grok)",
+        ready_fd=ready_fd,
+    )
+
+
+def arguments(program: str) -> argparse.Namespace:
+    """What a stand-in is started with."""
+    parser = argparse.ArgumentParser(prog=f"python -m {program}")
+    parser.add_argument("--host", default="127.0.0.1")
+    parser.add_argument("--port", type=int, default=0, help="0 takes any free port")
+    parser.add_argument("--api-key", default=DEFAULT_API_KEY, help="the one key that is accepted")
+    parser.add_argument("--latency", type=float, default=0.0, help="seconds each answer takes")
+    parser.add_argument("--seed", type=int, default=1, help="seeds fault probability and jitter")
+    parser.add_argument(
+        "--ready-fd", type=int, default=None, help="file descriptor that is told the port"
+    )
+    return parser.parse_args()

@@ -19,7 +19,8 @@ def _response(reply: Reply) -> web.StreamResponse:
     return response
 
 
-def _reset(request: web.Request) -> None:
+def reset(request: web.Request) -> None:
+    """Cut the connection in the middle, as a network does."""
     transport = request.transport
     if transport is None:
         return
@@ -41,9 +42,9 @@ async def send(request: web.Request, reply: Reply) -> web.StreamResponse:
             if reply.seconds is None:
                 await asyncio.Event().wait()
             await asyncio.sleep(reply.seconds or 0)
-            _reset(request)
+            reset(request)
         case "reset":
-            _reset(request)
+            reset(request)
         case "events" | "stall":
             response.content_length = None
             await response.prepare(request)

@@ -28,10 +28,13 @@ class DatabaseUnavailable(Exception):
 class DatabaseRefused(Exception):
     """The database has answered, and will not do it: the message is its own sentence."""
 
-    def __init__(self, message: str, sqlstate: str | None, constraint: str | None) -> None:
+    def __init__(
+        self, message: str, sqlstate: str | None, constraint: str | None, hint: str | None = None
+    ) -> None:
         super().__init__(message)
         self.sqlstate = sqlstate or ""
         self.constraint = constraint or ""
+        self.hint = hint or ""
 
 
 def candidates(dsn: str) -> list[str]:

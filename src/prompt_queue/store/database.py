@@ -183,7 +183,12 @@ class Transaction:
 
 def _translated(error: BaseException) -> DatabaseRefused | DatabaseUnavailable:
     if isinstance(error, asyncpg.PostgresError) and not is_passing(error):
-        return DatabaseRefused(str(error), error.sqlstate, getattr(error, "constraint_name", None))
+        return DatabaseRefused(
+            str(error),
+            error.sqlstate,
+            getattr(error, "constraint_name", None),
+            getattr(error, "hint", None),
+        )
     return DatabaseUnavailable(f"PostgreSQL went away ({type(error).__name__})")
 
 

@@ -7,7 +7,7 @@ from uuid import UUID
 from prompt_queue.jobs.ids import new_id
 from prompt_queue.jobs.job import CacheUse, MinQuality, Operation
 from prompt_queue.jobs.priority import DEFAULT
-from prompt_queue.store.database import Database, DatabaseRefused
+from prompt_queue.store.database import Database, DatabaseRefused, Transaction
 from prompt_queue.store.prompt_store import JsonObject
 
 
@@ -95,15 +95,11 @@ class Intake:
         job_id = new_id()
         try:
             async with self._database.transaction() as transaction:
-                if key is not None:
-                    reserved = await transaction.row(
-                        "reserve_idempotency_key", key.user_id, key.key, key.fingerprint, job_id
-                    )
-                    if reserved is None:
-                        earlier = await transaction.row(
-                            "read_idempotency_key", key.user_id, key.key
-                        )
-                        return _replayed(key, earlier)
+                if key is not None and (earlier := await reserved_before(transaction, key, job_id)):
+                    return Enqueued(
+                        job_id=earlier["job_id"], ahead=0, replayed=True,
+                        response=earlier["response"],
+                    )  # fmt: skip
                 await transaction.row(
                     "enqueue",
                     job.row_id,
@@ -123,17 +119,27 @@ class Intake:
                         "keep_idempotent_response", key.user_id, key.key, response
                     )
         except DatabaseRefused as error:
-            raise _explained(error, job.row_id) from error
+            raise explained(error, job.row_id) from error
         return Enqueued(job_id=job_id, ahead=ahead, response=response)
 
 
-def _replayed(key: IdempotencyKey, earlier: JsonObject | None) -> Enqueued:
+async def reserved_before(
+    transaction: Transaction, key: IdempotencyKey, job_id: UUID
+) -> JsonObject | None:
+    """Takes the key for a new job, or says what an equal request got. Raises KeyReused."""
+    reserved = await transaction.row(
+        "reserve_idempotency_key", key.user_id, key.key, key.fingerprint, job_id
+    )
+    if reserved is not None:
+        return None
+    earlier = await transaction.row("read_idempotency_key", key.user_id, key.key)
     if earlier is None or earlier["fingerprint"] != key.fingerprint:
         raise KeyReused(key.key)
-    return Enqueued(job_id=earlier["job_id"], ahead=0, replayed=True, response=earlier["response"])
+    return dict(earlier)
 
 
-def _explained(error: DatabaseRefused, row_id: UUID) -> Exception:
+def explained(error: DatabaseRefused, row_id: UUID) -> Exception:
+    """Why a job was not taken."""
     if error.sqlstate == "P0002":
         return RowMissing(f"There is no row {row_id} that you may use.")
     return JobRefused(str(error))

@@ -67,7 +67,7 @@ class Settled:
 
     job_id: UUID
     applied: bool
-    status: Status | None
+    status: str | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -120,16 +120,28 @@ class PromptStore:
         user_in_flight_cap: int | None = None,
         ageing_seconds: float = 600.0,
         job_seconds: float | None = None,
+        job_words: Mapping[str, str | None] | None = None,
+        row_words: Mapping[str, str | None] | None = None,
+        pictures_at_once: int | None = None,
     ) -> None:
         """What the SQL functions go by, for all processes on this database.
 
         `row_owner_column` of model_rows names the owner (None: user_id or created_by). A user has
         at most `user_in_flight_cap` jobs processing (None: no limit). `ageing_seconds` of waiting
         count as much as one step of priority. So many `job_seconds` after it was queued a job is
-        neither tried nor postponed again (None: no limit).
+        neither tried nor postponed again (None: no limit). `job_words` and `row_words` are what
+        statuses of pictures are called in jobs and model_rows, where they are called otherwise;
+        `pictures_at_once` may be with their provider at once.
         """
         await self.database.rows(
-            "configure", row_owner_column, user_in_flight_cap, ageing_seconds, job_seconds
+            "configure",
+            row_owner_column,
+            user_in_flight_cap,
+            ageing_seconds,
+            job_seconds,
+            dict(job_words or {}),
+            dict(row_words or {}),
+            pictures_at_once,
         )
 
     async def find_job(self, job_id: UUID, user_id: UUID | None = None) -> PromptJob | None:

@@ -41,11 +41,13 @@ class Sight:
     woken: int
     waiting: bool
     capped: bool
+    pictures: bool
 
     @property
     def something_to_claim(self) -> bool:
         """A claim may find a job; one that is capped is let in by a claim alone."""
-        return bool(self.freed or self.woken or self.waiting or self.capped)
+        found = self.freed or self.woken or self.waiting or self.capped or self.pictures
+        return bool(found)
 
 
 class WorkerStore:

@@ -16,7 +16,7 @@ from prompt_queue.jobs.errors import (
     RetryBudget,
 )
 from prompt_queue.jobs.ids import new_id
-from prompt_queue.jobs.job import Claim
+from prompt_queue.jobs.job import Held
 from prompt_queue.jobs.outcome import CallEnd, Intent
 from prompt_queue.jobs.pictures import SeenPicture
 from prompt_queue.store.prompt_store import JsonObject, PromptStore, Ruling
@@ -39,11 +39,15 @@ GATE_SECONDS = 0.5
 
 
 class StoreLedger:
-    """Writes intents and endings in groups."""
+    """Writes intents and endings in groups; `provider` is paid, `leg` says what for."""
 
-    def __init__(self, store: PromptStore, worker: str) -> None:
+    def __init__(
+        self, store: PromptStore, worker: str, provider: str = "xai", leg: str = "prompt"
+    ) -> None:
         self._store = store
         self._worker = worker
+        self._provider = provider
+        self._leg = leg
         self._intents: Grouped[JsonObject, Ruling] = Grouped(self._begin)
         self._ends: Grouped[CallEnd, None] = Grouped(self._end)
         self._granted: dict[UUID, tuple[str, float]] = {}
@@ -51,7 +55,7 @@ class StoreLedger:
 
     async def intend(
         self,
-        claim: Claim,
+        claim: Held,
         model: str,
         pictures: Sequence[SeenPicture] = (),
         tokens: int | None = None,
@@ -69,6 +73,8 @@ class StoreLedger:
                 "job_id": str(claim.job_id),
                 "lease_token": str(claim.lease_token),
                 "model": model,
+                "provider": self._provider,
+                "leg": self._leg,
                 "worker": self._worker,
                 "retry_count": claim.retry_count,
                 "pictures": [seen_as_json(picture) for picture in pictures],

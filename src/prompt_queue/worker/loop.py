@@ -7,8 +7,8 @@ from collections.abc import Sequence
 from functools import partial
 
 from prompt_queue.jobs.errors import LeaseLost
-from prompt_queue.jobs.job import Claim
-from prompt_queue.jobs.outcome import Outcome, Released
+from prompt_queue.jobs.job import Held
+from prompt_queue.jobs.outcome import Released
 from prompt_queue.store.database import DatabaseRefused, DatabaseUnavailable
 from prompt_queue.telemetry import Event, log
 from prompt_queue.worker.leases import HeldLeases
@@ -86,16 +86,21 @@ class WorkLoop:
     async def run_until_empty(self, budget: float) -> None:
         """Work until nothing is claimable or, in seconds, the budget is used up."""
         pulse = asyncio.create_task(self._show_progress())
-        end = asyncio.get_running_loop().time() + budget
+        clock = asyncio.get_running_loop().time
+        end = clock() + budget
         last_claim = end - budget * 0.4
         try:
-            while asyncio.get_running_loop().time() < last_claim:
+            while clock() < last_claim:
                 claimed = await self._fill_slots()
                 if not claimed and not self._running:
-                    return
+                    held_back = await self._held_back()
+                    if held_back is None or clock() + held_back >= last_claim:
+                        return
+                    await self._rest(held_back)
+                    continue
                 self._wake.clear()
                 await self._rest(self._poll_seconds)
-            await self._drain(end - asyncio.get_running_loop().time())
+            await self._drain(end - clock())
         finally:
             pulse.cancel()
 
@@ -127,7 +132,7 @@ class WorkLoop:
             return None
         return min((wait for wait in waits if wait is not None), default=None)
 
-    async def _claim(self, station: Station, limit: int) -> list[Claim]:
+    async def _claim(self, station: Station, limit: int) -> list[Held]:
         claiming = asyncio.create_task(station.claim(limit))
         stopping = asyncio.create_task(self._stopping.wait())
         await asyncio.wait({claiming, stopping}, return_when=asyncio.FIRST_COMPLETED)
@@ -140,12 +145,12 @@ class WorkLoop:
         if not claiming.done() or claiming.cancelled():
             return []
         try:
-            return claiming.result()
+            return list(claiming.result())
         except (DatabaseUnavailable, DatabaseRefused) as error:
             log(Event.DATABASE_AWAY, level="warning", reason=str(error))
             return []
 
-    def _start(self, station: Station, claim: Claim) -> None:
+    def _start(self, station: Station, claim: Held) -> None:
         task = asyncio.create_task(self._work_on(station, claim))
         self._running.add(task)
         task.add_done_callback(self._ended)
@@ -154,7 +159,7 @@ class WorkLoop:
         self._running.discard(task)
         self._wake.set()
 
-    async def _work_on(self, station: Station, claim: Claim) -> None:
+    async def _work_on(self, station: Station, claim: Held) -> None:
         outcome = await self._handle(station, claim)
         if outcome is None:
             self._leases.drop(claim)
@@ -168,12 +173,12 @@ class WorkLoop:
             return
         finally:
             self._leases.drop(claim)
-        word = type(outcome).__name__.lower()
+        word = getattr(outcome, "outcome", None) or type(outcome).__name__.lower()
         self.tally[word] += settled.applied
         event = Event.JOB_SETTLED if settled.applied else Event.JOB_OUTCOME_REFUSED
         log(event, job_id=str(claim.job_id), outcome=word, status=settled.status)
 
-    async def _handle(self, station: Station, claim: Claim) -> Outcome | None:
+    async def _handle(self, station: Station, claim: Held) -> object | None:
         """The outcome, `Released` when this worker hurries, None when the lease is lost."""
         loop, task = asyncio.get_running_loop(), asyncio.current_task()
         assert task is not None  # noqa: S101 - a coroutine runs in a task

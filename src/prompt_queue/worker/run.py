@@ -5,12 +5,10 @@ import os
 import secrets
 import signal
 import socket
-import time
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from contextlib import AsyncExitStack, asynccontextmanager
 
-from prompt_queue.failpoints import reached
+from prompt_queue.dispatch.dispatcher import PROVIDER, Times
 from prompt_queue.generation.generator import Generator
 from prompt_queue.generation.grok import GrokClient
 from prompt_queue.generation.listing import ModelChain, listed_models
@@ -22,9 +20,10 @@ from prompt_queue.guards.signing import LinkSigner
 from prompt_queue.guards.storage_paths import StoragePaths
 from prompt_queue.guards.urls import trusted_authorities
 from prompt_queue.jobs.backoff import RetryPolicy
-from prompt_queue.jobs.limits import limits_of
+from prompt_queue.jobs.limits import limits_of, picture_limits
 from prompt_queue.jobs.tick import TickReport
 from prompt_queue.settings import Settings
+from prompt_queue.settings.dispatch import read_words
 from prompt_queue.store.database import Database, Listener
 from prompt_queue.store.embedded import default_data_dir
 from prompt_queue.store.flight_store import FlightStore
@@ -48,7 +47,13 @@ from prompt_queue.worker.picture_access import (
     local_pictures,
     storage_door,
 )
-from prompt_queue.worker.stations import GenerationStation
+from prompt_queue.worker.picture_crew import (
+    PictureAccount,
+    dispatch_station,
+    webhook_secret,
+)
+from prompt_queue.worker.stations import GenerationStation, Station
+from prompt_queue.worker.tick import Crew, tick
 
 PICTURE_SECONDS = 30.0
 
@@ -66,18 +71,6 @@ def recognition(settings: Settings, signer: LinkSigner) -> Recognition:
         trusted_authorities(settings.trusted_image_hosts),
         StoragePaths(settings.storage_paths) if with_storage else None,
     )
-
-
-@dataclass(frozen=True, slots=True)
-class Crew:
-    """A loop with its janitor and its leases, ready to run."""
-
-    loop: WorkLoop
-    janitor: Janitor
-    leases: HeldLeases
-    heartbeat: Heartbeat
-    model_watch: ModelWatch
-    name: str
 
 
 @asynccontextmanager
@@ -104,6 +97,7 @@ async def crew(settings: Settings, database: Database) -> AsyncIterator[Crew]:
             service_key.get_secret_value() if service_key else None,
             settings.signed_url_seconds,
         ) as storage,
+        AsyncExitStack() as more,
     ):
         client = GrokClient(
             provider,
@@ -131,8 +125,23 @@ async def crew(settings: Settings, database: Database) -> AsyncIterator[Crew]:
             patience=settings.outage_seconds,
             flights=flights,
         )
+        stations: list[Station] = [station]
+        if settings.wavespeed_api_key is not None:
+            stations.append(
+                await more.enter_async_context(
+                    dispatch_station(
+                        picture_account(settings, settings.wavespeed_api_key.get_secret_value()),
+                        database,
+                        pictures,
+                        retry_policy(settings),
+                        worker=name,
+                        lease_seconds=settings.lease_seconds,
+                        poll_seconds=settings.poll_seconds,
+                    )
+                )
+            )
         loop = WorkLoop(
-            [station],
+            stations,
             leases,
             slots=settings.concurrency,
             claim_limit=settings.claim_limit,
@@ -169,6 +178,34 @@ async def crew(settings: Settings, database: Database) -> AsyncIterator[Crew]:
                 partials.stop()
 
 
+def picture_account(settings: Settings, api_key: str) -> PictureAccount:
+    """Where pictures are bought; webhooks come where the provider can reach this server."""
+    reachable = settings.base_url.startswith("https://") or settings.picture_stand_in
+    return PictureAccount(
+        base=settings.wavespeed_api_base,
+        api_key=api_key,
+        data_dir=settings.data_dir or default_data_dir(),
+        public_url=settings.base_url,
+        times=Times(reconcile=settings.reconcile_seconds, longest=settings.picture_seconds),
+        hears_callbacks=reachable,
+    )
+
+
+def webhook_secret_source(settings: Settings) -> Callable[[], Awaitable[str | None]]:
+    """What webhooks are signed with: as set, else as the provider says once; None: not known."""
+    given = settings.wavespeed_webhook_secret
+    known = given.get_secret_value() if given else None
+
+    async def source() -> str | None:
+        nonlocal known
+        key = settings.wavespeed_api_key
+        if known is None and key is not None:
+            known = await webhook_secret(settings.wavespeed_api_base, key.get_secret_value())
+        return known
+
+    return source
+
+
 def retry_policy(settings: Settings) -> RetryPolicy:
     """The retry settings, in seconds."""
     return RetryPolicy(
@@ -181,12 +218,17 @@ def retry_policy(settings: Settings) -> RetryPolicy:
 
 async def configure(settings: Settings, database: Database) -> None:
     """Tell the SQL functions what this process was told."""
+    a_second, at_once = picture_limits(settings.wavespeed_level)
     await PromptStore(database).configure(
         settings.row_owner_column,
         user_in_flight_cap=settings.user_in_flight_cap,
         ageing_seconds=settings.ageing_seconds,
         job_seconds=settings.job_seconds or None,
+        job_words=read_words(settings.job_words),
+        row_words=read_words(settings.row_words),
+        pictures_at_once=at_once,
     )
+    await ModelStore(database).set_limit(PROVIDER, a_second)
     tier = None if settings.rate_tier == "none" else settings.rate_tier
     for model, limit in limits_of(settings.models, tier, settings.rate_limits).items():
         await ModelStore(database).set_limit(model, limit)
@@ -251,31 +293,4 @@ def build_tick(
     """One bounded pass for hosts where no worker runs; None where there is no key to work with."""
     if settings.xai_api_key is None:
         return None
-
-    async def tick(budget_seconds: float) -> TickReport:
-        begun = time.monotonic()
-        async with crew(settings, database) as parts:
-            rescued = await parts.janitor.clean()
-            await parts.janitor.forget()
-            await parts.model_watch.recall()
-            reached("cron.claimed")
-            parts.heartbeat.start()
-            try:
-                await parts.loop.run_until_empty(budget_seconds)
-            finally:
-                await asyncio.to_thread(parts.heartbeat.stop)
-        tally = parts.loop.tally
-        stats = await PromptStore(database).stats()
-        return TickReport(
-            claimed=tally["claimed"],
-            completed=tally["done"],
-            retried=tally["retry"],
-            postponed=tally["postponed"],
-            failed=tally["failed"],
-            released=tally["released"],
-            rescued=rescued,
-            duration_ms=round((time.monotonic() - begun) * 1000),
-            more_work=stats.total_queued > 0,
-        )
-
-    return tick
+    return lambda budget_seconds: tick(crew(settings, database), database, budget_seconds)

@@ -3,14 +3,14 @@
 import asyncio
 import random
 from collections.abc import Sequence
-from typing import Protocol
+from typing import Any, Protocol
 
 from prompt_queue.failpoints import reached, under_way
 from prompt_queue.generation.generator import Generator
 from prompt_queue.generation.ledger import Ledger
 from prompt_queue.jobs.backoff import RetryPolicy
 from prompt_queue.jobs.errors import Following, LeaseLost, OurBug, PromptFailure, Unanswered
-from prompt_queue.jobs.job import Claim, Status
+from prompt_queue.jobs.job import Claim, Held, Status
 from prompt_queue.jobs.outcome import Attached, Done, Outcome, decide
 from prompt_queue.store.prompt_store import JsonObject, PromptStore, Settled
 from prompt_queue.store.rows import outcome_as_json
@@ -23,17 +23,17 @@ from prompt_queue.worker.patience import patiently
 class Station(Protocol):
     """What the loop asks of each leg."""
 
-    async def claim(self, limit: int) -> list[Claim]:
+    async def claim(self, limit: int) -> Sequence[Held]:
         """Take up to `limit` jobs."""
 
     async def held_back(self) -> float | None:
         """Seconds until jobs that wait may be given out; None where nothing holds them back."""
 
-    async def handle(self, claim: Claim) -> Outcome:
+    async def handle(self, claim: Any) -> object:
         """Do the work and say what became of it; raises LeaseLost."""
 
-    async def settle(self, claim: Claim, outcome: Outcome) -> Settled:
-        """Write the outcome down; SQL decides whether it still counts."""
+    async def settle(self, claim: Any, outcome: Any) -> Settled:
+        """Write the outcome, or `Released`, down; SQL decides whether it still counts."""
 
 
 class GenerationStation:

@@ -30,6 +30,12 @@ begin
   where q.job_id in (select (o ->> 'job_id')::uuid from jsonb_array_elements(p_calls) o)
   order by q.job_id
   for update;
+  perform 1 from public.picture_jobs p
+  where p.id in (
+    select (o ->> 'job_id')::uuid from jsonb_array_elements(p_calls) o where o ->> 'leg' = 'picture'
+  )
+  order by p.id
+  for update;
   perform 1 from public.prompt_model_health h
   where h.model in (
     select o ->> 'model' from jsonb_array_elements(p_calls) o where (o ->> 'retry_count')::int > 0
@@ -51,8 +57,10 @@ begin
     where h.model = any (v_cool) and h.state = 'open' and h.open_until <= v_now
       and not exists (
         select from public.provider_calls c
-        join public.prompt_job_queue q on q.job_id = c.job_id and q.lease_token = c.lease_token
+        left join public.prompt_job_queue q on q.job_id = c.job_id
+        left join public.picture_jobs p on p.id = c.job_id and c.leg = 'picture'
         where c.call_id = h.probe_call_id and c.state = 'sent'
+          and c.lease_token = coalesce(q.lease_token, p.lease_token)
       );
   end if;
   perform public.lock_prompt_gates(
@@ -74,12 +82,17 @@ begin
     order by q.job_id
     for update
   ),
+  pictures as materialized (
+    select p.id as job_id, p.user_id, p.lease_token, p.retried_at
+    from public.picture_jobs p
+    where p.id in (select a.job_id from asked a where a.leg = 'picture')
+  ),
   allowed as materialized (
-    select a.*, h.user_id, m.state = 'open' as is_open,
+    select a.*, coalesce(h.user_id, i.user_id) as user_id, m.state = 'open' as is_open,
       least(20, m.retries_left + 0.5 * greatest(extract(epoch from v_now - m.counted_at), 0))
         as retries_left,
       case
-        when h.lease_token is null or h.lease_token <> a.lease_token then 'lease_lost'
+        when (coalesce(h.lease_token, i.lease_token) = a.lease_token) is not true then 'lease_lost'
         when exists (
           select from public.prompt_queue_pauses p where p.model = a.model
         ) then 'model_paused'
@@ -88,12 +101,14 @@ begin
           select count(*)
           from public.provider_calls c
           where c.job_id = a.job_id and c.leg = coalesce(a.leg, 'prompt')
-            and c.call_id <> a.call_id and c.state <> 'answered' and c.started_at > coalesce(j.retried_at, '-infinity')
-        ) > j.max_retries then 'outcome_unknown'
+            and c.call_id <> a.call_id and c.state <> 'answered' and c.started_at > coalesce(j.retried_at, i.retried_at, '-infinity')
+          -- A picture costs more than a prompt: it is sent again once.
+        ) > coalesce(j.max_retries, 1) then 'outcome_unknown'
         else 'granted'
       end as verdict
     from asked a
     left join held h on h.job_id = a.job_id
+    left join pictures i on i.job_id = a.job_id
     left join public.prompt_generation_jobs j on j.id = a.job_id
     left join public.prompt_model_health m on m.model = a.model
   ),

@@ -49,6 +49,7 @@ begin
     where j.id = p_job_id;
     insert into public.prompt_queue_tally (at, status, jobs) values (v_now, 'cancelled', 1);
     update public.jobs d set prompt_status = 'failed' where d.prompt_job_id = p_job_id;
+    perform public.release_picture_jobs(array[p_job_id]);
     insert into public.prompt_job_events (job_id, user_id, kind, data)
     values (p_job_id, v_job.user_id, 'cancelled',
       jsonb_strip_nulls(jsonb_build_object('savedUsd', v_saved)));

@@ -43,6 +43,7 @@ begin
   update public.jobs d
   set prompt_status = 'generating'
   where d.prompt_job_id = p_job_id and d.prompt_status = 'failed';
+  perform public.reopen_picture_jobs(p_job_id);
   insert into public.prompt_job_events (job_id, user_id, kind, data)
   values (p_job_id, v_job.user_id, 'retried', jsonb_build_object('actor', p_actor));
   notify prompt_queue;

@@ -72,6 +72,8 @@ begin
       insert into public.prompt_queue_tally (at, status, jobs) values ('-infinity', 'failed', -1);
     end if;
     update public.jobs d set prompt_status = 'completed' where d.prompt_job_id = p_job_id;
+    perform public.reopen_picture_jobs(p_job_id);
+    perform public.release_picture_jobs(array[p_job_id]);
     insert into public.prompt_job_events (job_id, user_id, kind, data)
     values (p_job_id, v_job.user_id, 'completed', jsonb_build_object(
       'source', 'manual', 'actor', p_actor, 'before', v_job.status

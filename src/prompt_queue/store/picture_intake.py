@@ -1,0 +1,109 @@
+"""New jobs that become pictures: job, prompt and idempotency key in one transaction."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+from uuid import UUID
+
+from prompt_queue.jobs.ids import new_id
+from prompt_queue.store.database import Database, DatabaseRefused
+from prompt_queue.store.intake import IdempotencyKey, explained, reserved_before
+from prompt_queue.store.prompt_store import JsonObject
+
+_LACKS_SOMETHING = "23514"
+
+
+class JobIncomplete(Exception):
+    """The row has no picture or no prompt; the message says what to send."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NewPictureJob:
+    """What a caller asks for; pictures and prompt that are None come from the row."""
+
+    row_id: UUID
+    user_id: UUID | None
+    generation_model: str
+    use_ai_prompt: bool = False
+    prompt: str | None = None
+    target_url: str | None = None
+    ref_urls: tuple[str, ...] | None = None
+    width: int | None = None
+    height: int | None = None
+    count: int = 1
+    priority: int = 5
+    max_retries: int = 3
+    metadata: Any = None
+    prompt_options: JsonObject = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Created:
+    """A job that is there. `response` is what the first request with the key was told."""
+
+    job_id: UUID
+    prompt_job_id: UUID | None
+    replayed: bool = False
+    response: JsonObject | None = None
+
+
+class PictureIntake:
+    """Creates jobs, each exactly once."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    async def create(
+        self,
+        job: NewPictureJob,
+        key: IdempotencyKey | None = None,
+        respond: Callable[[UUID, UUID | None, int], JsonObject] | None = None,
+    ) -> Created:
+        """Create a job; with a key, a repeated request gets the first one's job and response.
+
+        `respond(job_id, prompt_job_id, ahead)` makes the response that is remembered; `ahead`
+        prompts come before its own. Raises RowMissing, KeyReused, JobIncomplete, JobRefused.
+        """
+        job_id, prompt_job_id = new_id(), new_id() if job.use_ai_prompt else None
+        try:
+            async with self._database.transaction() as transaction:
+                if key is not None and (earlier := await reserved_before(transaction, key, job_id)):
+                    return Created(
+                        job_id=earlier["job_id"], prompt_job_id=None, replayed=True,
+                        response=earlier["response"],
+                    )  # fmt: skip
+                await transaction.row(
+                    "create_picture_job", job.row_id, _request(job), job.user_id, job_id,
+                    prompt_job_id,
+                )  # fmt: skip
+                place = await transaction.row("position", prompt_job_id) if prompt_job_id else None
+                ahead = (place["position"] if place else None) or 0
+                response = respond(job_id, prompt_job_id, ahead) if respond else None
+                if key is not None:
+                    await transaction.row(
+                        "keep_idempotent_response", key.user_id, key.key, response
+                    )
+        except DatabaseRefused as error:
+            if error.sqlstate == _LACKS_SOMETHING and error.hint:
+                said = str(error).partition("\n")[0]
+                raise JobIncomplete(f"{said[:1].upper()}{said[1:]}: {error.hint}.") from error
+            raise explained(error, job.row_id) from error
+        return Created(job_id=job_id, prompt_job_id=prompt_job_id, response=response)
+
+
+def _request(job: NewPictureJob) -> JsonObject:
+    values: JsonObject = {
+        "use_ai_prompt": job.use_ai_prompt,
+        "prompt": job.prompt,
+        "target_url": job.target_url,
+        "ref_urls": None if job.ref_urls is None else list(job.ref_urls),
+        "generation_model": job.generation_model,
+        "width": job.width,
+        "height": job.height,
+        "count": job.count,
+        "priority": job.priority,
+        "max_retries": job.max_retries,
+        "metadata": job.metadata,
+        "prompt_options": job.prompt_options,
+    }
+    return {name: value for name, value in values.items() if value is not None}
