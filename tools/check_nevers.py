@@ -39,6 +39,8 @@ OUTBOUND = Never(
         "guards/egress.py": "the one place",
         "simulator/pictures.py": "it plays xAI, which fetches pictures itself, in its own process;"
         " with our guard in it, a hole in that guard would hide from every test",
+        "simulator/wavespeed/life.py": "it plays WaveSpeed, which fetches pictures itself",
+        "simulator/wavespeed/webhooks.py": "it plays WaveSpeed, which calls webhooks",
         "simulator/process.py": "asks the stand-in that it has started whether it is ready",
         "cli/up.py": "asks the server that it has started whether it is ready",
     },
@@ -56,6 +58,8 @@ CLOCKS = Never(
         }
     ),
     {
+        "simulator/wavespeed/tasks.py": "WaveSpeed's own clock, in its own process",
+        "simulator/wavespeed/webhooks.py": "WaveSpeed's own clock signs webhooks",
         "jobs/ids.py": "the stamp inside a UUIDv7 spreads ids over an index; nothing is decided",
         "cli/doctor.py": "measures how far this machine's clock is from the database's",
         "simulator/completions.py": "xAI's answers carry the time at which they were made",

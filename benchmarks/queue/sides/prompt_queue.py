@@ -33,8 +33,8 @@ from prompt_queue.worker.leases import HeldLeases
 from prompt_queue.worker.ledger import StoreLedger
 from prompt_queue.worker.loop import WorkLoop
 from prompt_queue.worker.model_watch import ModelWatch
-from prompt_queue.worker.run import Crew
 from prompt_queue.worker.stations import GenerationStation
+from prompt_queue.worker.tick import Crew
 
 SLOTS, CLAIM_LIMIT = 1000, 500
 LEASE_SECONDS = 30.0
