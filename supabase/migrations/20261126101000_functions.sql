@@ -557,6 +557,76 @@ end
 $$;
 -- <<< create_picture_job
 
+-- >>> end_provider_calls
+-- Writes how paid calls ended. p_calls is an array of {call_id, answered, http_status, error_code,
+-- served_model, breaker, redirected, retry_after, prompt_tokens, completion_tokens, reasoning_tokens,
+-- image_tokens, cached_tokens, cost_usd}; breaker is what the ending says about the model, see
+-- judge_prompt_models, redirected that another model answered, retry_after (seconds) what a 429 asks
+-- for, see settle_prompt_gates. A call that has its ending keeps it.
+-- Returns how many were written.
+create or replace function public.end_provider_calls(p_calls jsonb)
+returns int
+language plpgsql
+set search_path = ''
+set plan_cache_mode = force_generic_plan
+set enable_seqscan = off
+set enable_hashjoin = off
+set enable_mergejoin = off
+as $$
+declare
+  v_count int;
+  v_telling jsonb;
+  v_redirected text[];
+  v_passed jsonb;
+begin
+  with ended as (
+    update public.provider_calls c
+    set state = case when e.answered then 'answered' else 'unanswered' end,
+      http_status = e.http_status, error_code = e.error_code, served_model = e.served_model,
+      prompt_tokens = e.prompt_tokens, completion_tokens = e.completion_tokens,
+      reasoning_tokens = e.reasoning_tokens, image_tokens = e.image_tokens,
+      cached_tokens = e.cached_tokens, cost_usd = e.cost_usd, ended_at = clock_timestamp()
+    from jsonb_to_recordset(p_calls) as e (
+      call_id uuid, answered boolean, http_status int, error_code text, served_model text,
+      breaker text, redirected boolean, retry_after double precision, prompt_tokens int, completion_tokens int,
+      reasoning_tokens int, image_tokens int, cached_tokens int, cost_usd numeric
+    )
+    where c.call_id = e.call_id and c.state = 'sent'
+    returning c.call_id, c.model, e.breaker, e.error_code, e.redirected, e.retry_after,
+      c.estimated_tokens, coalesce(c.send_at, c.started_at) as sent_at,
+      -- One that got no answer may have used what was expected of it.
+      case when e.answered then
+        coalesce(e.prompt_tokens, 0) + coalesce(e.completion_tokens, 0)
+          + coalesce(e.reasoning_tokens, 0)
+      else c.estimated_tokens end as tokens
+  )
+  select count(*),
+    jsonb_agg(jsonb_build_object('call_id', d.call_id, 'model', d.model, 'breaker', d.breaker,
+      'error_code', d.error_code)) filter (where d.breaker is not null),
+    array_agg(d.model) filter (where d.redirected),
+    jsonb_agg(jsonb_build_object('model', d.model, 'error_code', d.error_code,
+      'retry_after', d.retry_after, 'good', d.breaker = 'good', 'estimated', d.estimated_tokens,
+      'tokens', d.tokens, 'sent_at', d.sent_at))
+  into v_count, v_telling, v_redirected, v_passed
+  from ended d;
+  if v_telling is not null then
+    perform public.judge_prompt_models(v_telling);
+  end if;
+  if v_redirected is not null then
+    update public.prompt_model_health h
+    set redirected = h.redirected + r.times
+    from (select m.model, count(*) from unnest(v_redirected) as m (model) group by m.model)
+      as r (model, times)
+    where h.model = r.model;
+  end if;
+  if v_passed is not null then
+    perform public.settle_prompt_gates(v_passed);
+  end if;
+  return v_count;
+end
+$$;
+-- <<< end_provider_calls
+
 -- >>> free_expired_picture_leases
 -- Takes pictures away from workers that fell silent. One that was being bought, and whose submit may
 -- have left, is unknown; nothing that may be paid for is given up. One that nothing was sent for
@@ -1234,6 +1304,75 @@ begin
 end
 $$;
 -- <<< settle_picture_jobs
+
+-- >>> settle_prompt_gates
+-- Tells the gates how calls ended. p_ends is an array of {model, error_code, retry_after, good,
+-- estimated, tokens, sent_at}. What a call used beyond its estimate is owed, what it did not use is given
+-- back. A 429 closes the gate for all: for as long as the provider asks (up to 5 minutes), else for
+-- a quarter of a second, twice as long each time until a call succeeds (up to 1.5 s). The rate is
+-- lowered where it is known that others got through: to the safe share of the limit, and by 5 %
+-- where that was too much within the last half minute.
+create or replace function public.settle_prompt_gates(p_ends jsonb)
+returns void
+language plpgsql
+set search_path = ''
+set plan_cache_mode = force_generic_plan
+as $$
+declare
+  v_models text[];
+  v_now timestamptz;
+begin
+  select array_agg(distinct e ->> 'model') into v_models from jsonb_array_elements(p_ends) e;
+  if not public.lock_prompt_gates(v_models) then
+    return;
+  end if;
+  v_now := clock_timestamp();
+  update public.prompt_model_gates g
+  set tokens_at = g.tokens_at + make_interval(
+      secs => case when s.per_second > 0 then s.owed / s.per_second else 0 end
+    ),
+    rate = case when s.is_new and g.heard then
+        case when g.held_until > v_now + interval '570 seconds'
+          then greatest(0.95 * s.rate, 0.01 * s.most) else least(s.rate, s.safe) end
+      else s.rate end,
+    rate_at = v_now,
+    held_until = case when s.is_new and g.heard then v_now + interval '10 minutes'
+      else g.held_until end,
+    refusals = case when s.is_new then g.refusals + 1 when s.any_good then 0 else g.refusals end,
+    heard = s.any_good or g.heard and not s.is_new,
+    closed_until = case
+      when s.retry_after is not null then
+        greatest(g.closed_until, v_now + make_interval(secs => least(s.retry_after, 300)))
+      when s.is_new then
+        greatest(
+          g.closed_until,
+          v_now + make_interval(secs => least(0.25 * power(2, least(g.refusals, 10)), 1.5))
+        )
+      else g.closed_until
+    end
+  from (
+    select o.model, l.requests_per_second as most, l.tokens_per_minute / 60 as per_second,
+      public.prompt_gate_rate(o, l.requests_per_second, v_now) as rate,
+      public.prompt_safe_rate(l.requests_per_second) as safe,
+      coalesce(sum(e.tokens - e.estimated), 0) as owed,
+      -- One that left before the gate closed says nothing about what came after.
+      coalesce(bool_or(e.good and e.sent_at >= o.closed_until), false) as any_good,
+      -- What was under way when the gate closed says nothing new.
+      coalesce(bool_or(e.error_code = 'rate_limited'), false) and o.closed_until <= v_now
+        as is_new,
+      max(e.retry_after) filter (where e.error_code = 'rate_limited') as retry_after
+    from jsonb_to_recordset(p_ends) as e (
+      model text, error_code text, retry_after double precision, good boolean, estimated int,
+      tokens int, sent_at timestamptz
+    )
+    join public.prompt_model_gates o on o.model = e.model
+    join public.prompt_model_limits l on l.model = o.model
+    group by o.model, o.*, l.requests_per_second, l.tokens_per_minute
+  ) s
+  where g.model = s.model;
+end
+$$;
+-- <<< settle_prompt_gates
 
 -- >>> supply_prompt
 -- A prompt written by hand ends a job that waits, runs or has failed, and its dependents go on; a

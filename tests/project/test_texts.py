@@ -12,7 +12,9 @@ def test_a_file_of_the_package_ends_at_the_limit() -> None:
     path = "src/prompt_queue/store/database.py"
     assert texts.long_file(path, "x\n" * 300) is None
     assert "301 lines" in texts.long_file(path, "x\n" * 301)
-    assert "301 lines" in texts.long_file("src/prompt_queue/store/sql/queries.sql", "x\n" * 301)
+    assert "301 lines" in texts.long_file(
+        "src/prompt_queue/store/sql/queries/queue.sql", "x\n" * 301
+    )
     assert texts.long_file("supabase/migrations/1_all.sql", "x\n" * 301) is None
 
 

@@ -32,7 +32,7 @@ def below(folder: Path, pattern: str) -> dict[str, bytes]:
     ("inside", "folder", "pattern"),
     [
         ("store/migrations", ROOT / "supabase" / "migrations", "*.sql"),
-        ("store/sql", PACKAGE / "store" / "sql", "*.sql"),
+        ("store/sql/queries", PACKAGE / "store" / "sql" / "queries", "*.sql"),
         ("store/sql/functions", PACKAGE / "store" / "sql" / "functions", "*.sql"),
         ("samples", PACKAGE / "samples", "*.jpg"),
         (".", PACKAGE, "py.typed"),

@@ -43,9 +43,10 @@ _T = TypeVar("_T")
 
 @cache
 def queries() -> dict[str, str]:
-    """The statements of `queries.sql` by name."""
-    text = files("prompt_queue.store").joinpath("sql/queries.sql").read_text("utf-8")
-    parts = text.split("-- name: ")[1:]
+    """The statements of the files in `sql/queries/` by name."""
+    folder = files("prompt_queue.store").joinpath("sql/queries")
+    texts = [file.read_text("utf-8") for file in sorted(folder.iterdir(), key=lambda f: f.name)]
+    parts = [part for text in texts for part in text.split("-- name: ")[1:]]
     return {name.strip(): body.strip() for name, body in (p.split("\n", 1) for p in parts)}
 
 

@@ -33,7 +33,7 @@ begin
     )
     where c.call_id = e.call_id and c.state = 'sent'
     returning c.call_id, c.model, e.breaker, e.error_code, e.redirected, e.retry_after,
-      c.estimated_tokens,
+      c.estimated_tokens, coalesce(c.send_at, c.started_at) as sent_at,
       -- One that got no answer may have used what was expected of it.
       case when e.answered then
         coalesce(e.prompt_tokens, 0) + coalesce(e.completion_tokens, 0)
@@ -46,7 +46,7 @@ begin
     array_agg(d.model) filter (where d.redirected),
     jsonb_agg(jsonb_build_object('model', d.model, 'error_code', d.error_code,
       'retry_after', d.retry_after, 'good', d.breaker = 'good', 'estimated', d.estimated_tokens,
-      'tokens', d.tokens))
+      'tokens', d.tokens, 'sent_at', d.sent_at))
   into v_count, v_telling, v_redirected, v_passed
   from ended d;
   if v_telling is not null then

@@ -1,5 +1,5 @@
 -- Tells the gates how calls ended. p_ends is an array of {model, error_code, retry_after, good,
--- estimated, tokens}. What a call used beyond its estimate is owed, what it did not use is given
+-- estimated, tokens, sent_at}. What a call used beyond its estimate is owed, what it did not use is given
 -- back. A 429 closes the gate for all: for as long as the provider asks (up to 5 minutes), else for
 -- a quarter of a second, twice as long each time until a call succeeds (up to 1.5 s). The rate is
 -- lowered where it is known that others got through: to the safe share of the limit, and by 5 %
@@ -47,14 +47,15 @@ begin
       public.prompt_gate_rate(o, l.requests_per_second, v_now) as rate,
       public.prompt_safe_rate(l.requests_per_second) as safe,
       coalesce(sum(e.tokens - e.estimated), 0) as owed,
-      coalesce(bool_or(e.good), false) as any_good,
+      -- One that left before the gate closed says nothing about what came after.
+      coalesce(bool_or(e.good and e.sent_at >= o.closed_until), false) as any_good,
       -- What was under way when the gate closed says nothing new.
       coalesce(bool_or(e.error_code = 'rate_limited'), false) and o.closed_until <= v_now
         as is_new,
       max(e.retry_after) filter (where e.error_code = 'rate_limited') as retry_after
     from jsonb_to_recordset(p_ends) as e (
       model text, error_code text, retry_after double precision, good boolean, estimated int,
-      tokens int
+      tokens int, sent_at timestamptz
     )
     join public.prompt_model_gates o on o.model = e.model
     join public.prompt_model_limits l on l.model = o.model
