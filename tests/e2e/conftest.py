@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from prompt_queue.testing import PictureServer, StandIn
+from prompt_queue.testing import PictureServer, StandIn, WaveSpeedStandIn
 from tests.e2e.stack import Stack
 
 StackFactory = Callable[..., Stack]
@@ -22,6 +22,9 @@ def make_stack(xai_stand_in: StandIn, picture_server: PictureServer) -> Iterator
             "XAI_API_BASE": xai_stand_in.base_url,
             "PROMPT_QUEUE_TRUSTED_IMAGE_HOSTS": picture_server.host_port,
             "PROMPT_QUEUE_RETRY_BASE_DELAY_MS": "100",
+            # Tests of prompts need nobody who paints.
+            "WAVESPEED_API_KEY": "none",
+            "WAVESPEED_API_BASE": "http://127.0.0.1:9",
             # Tests that count calls may use one picture for many.
             "PROMPT_QUEUE_CACHE_SECONDS": "0",
         } | {_variable(name): str(value) for name, value in settings.items()}
@@ -32,6 +35,26 @@ def make_stack(xai_stand_in: StandIn, picture_server: PictureServer) -> Iterator
     yield make
     for stack in made:
         stack.close()
+
+
+@pytest.fixture
+def make_studio(make_stack: StackFactory, wavespeed_stand_in: WaveSpeedStandIn) -> StackFactory:
+    """Stacks whose pictures come from the test's own stand-in, without its account's limits."""
+
+    def make(workers: int = 1, **settings: Any) -> Stack:
+        return make_stack(
+            workers,
+            **{
+                "WAVESPEED_API_KEY": wavespeed_stand_in.api_key,
+                "WAVESPEED_API_BASE": wavespeed_stand_in.base_url,
+                "wavespeed_level": "none",
+                "picture_stand_in": "true",
+                "reconcile_seconds": 3,
+            }
+            | settings,
+        )
+
+    return make
 
 
 def _variable(setting: str) -> str:

@@ -61,6 +61,7 @@ class Stack:
     port: int = field(default_factory=free_port)
     data_dir: Path = field(default_factory=lambda: Path(tempfile.mkdtemp(prefix="pq-e2e-")))
     _process: subprocess.Popen[bytes] | None = None
+    _more: list[subprocess.Popen[bytes]] = field(default_factory=list)
 
     @property
     def base(self) -> str:
@@ -87,6 +88,25 @@ class Stack:
             )
         wait_for(self._is_ready, READY_SECONDS, f"ready\n{self.log}")
         return self
+
+    def work(self, **environment: str) -> subprocess.Popen[bytes]:
+        """One more worker, by hand."""
+        own = {
+            "PROMPT_QUEUE_DATA_DIR": str(self.data_dir), "PROMPT_QUEUE_PORT": str(self.port),
+            "PROMPT_QUEUE_PUBLIC_URL": self.base, "PROMPT_QUEUE_POLL_SECONDS": "0.5",
+        }  # fmt: skip
+        clean = {k: v for k, v in os.environ.items() if not k.startswith("PROMPT_QUEUE_")}
+        with (self.data_dir / "work.log").open("ab") as log:
+            worker = subprocess.Popen(
+                [sys.executable, "-m", "prompt_queue", "work"],
+                cwd=self.data_dir,
+                env=clean | own | self.environment | environment,
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+            )
+        self._more.append(worker)
+        return worker
 
     def _is_ready(self) -> bool:
         assert self._process is not None
@@ -153,6 +173,9 @@ class Stack:
 
     def close(self) -> None:
         """End whatever is left and remove the data."""
+        for worker in self._more:
+            worker.terminate()
+            worker.wait(30)
         if self._process is not None and self._process.poll() is None:
             self._process.send_signal(signal.SIGTERM)
             try:

@@ -20,6 +20,12 @@ from prompt_queue.worker.patience import patiently
 STEP_SECONDS = 240.0
 """How long one step may take: pictures fetched and given to the provider, or made and saved."""
 
+SOON_SECONDS = 60.0
+"""A picture that is due later than this is left to the janitor."""
+
+QUIET_SECONDS = 0.2
+"""Least time between two looks for pictures of which the first found none."""
+
 
 class PictureLedger:
     """The book of paid calls as the dispatcher sees it; its sentences speak of pictures."""
@@ -58,18 +64,26 @@ class DispatchStation:
         self._worker = worker
         self._lease_seconds = lease_seconds
         self._poll_seconds = poll_seconds
+        self._quiet_until = 0.0
         self._settles: Grouped[tuple[PictureClaim, PictureOutcome], Settled] = Grouped(self._write)
 
     async def claim(self, limit: int) -> Sequence[PictureClaim]:
-        """Take up to `limit` pictures that are due."""
-        return await self._store.claim(
+        """Take up to `limit` pictures that are due; after a look in vain none for a moment."""
+        clock = asyncio.get_running_loop().time
+        if clock() < self._quiet_until:
+            return []
+        claims = await self._store.claim(
             limit, self._worker, self._lease_seconds, STEP_SECONDS + self._lease_seconds
         )
+        if not claims:
+            # Prompts turn the loop hundreds of times a second.
+            self._quiet_until = clock() + QUIET_SECONDS
+        return claims
 
     async def held_back(self) -> float | None:
         """Seconds until the next picture is due, where that is soon."""
         seconds = await self._store.seconds_to_next()
-        return seconds if seconds is not None and 0 < seconds <= self._poll_seconds else None
+        return seconds if seconds is not None and 0 < seconds <= SOON_SECONDS else None
 
     async def handle(self, claim: PictureClaim) -> PictureOutcome:
         """The next step; whatever goes wrong becomes an outcome, except a lost lease."""
