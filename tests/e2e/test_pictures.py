@@ -2,6 +2,8 @@
 
 import io
 import signal
+import subprocess
+import sys
 import time
 import urllib.request
 from collections import Counter
@@ -87,6 +89,13 @@ def test_one_request_becomes_a_prompt_and_then_a_picture(
     assert [c["servedModel"] for c in timeline["calls"]] == [
         "stand-in:grok-4.7", "bytedance/seedream-v4/edit",
     ]  # fmt: skip
+    shown = subprocess.run(
+        [sys.executable, "-m", "prompt_queue", "status", created["jobId"],
+         f"--data-dir={stack.data_dir}"],
+        capture_output=True, text=True, check=True, timeout=60,
+    ).stdout  # fmt: skip
+    for said in ("claimed", "picture_succeeded", picture["url"], "bytedance/seedream-v4/edit"):
+        assert said in shown
     page = stack.get("/api/jobs?limit=1").body
     assert [one["jobId"] for one in page["data"]] == [created["jobId"]]
 

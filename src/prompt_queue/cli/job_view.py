@@ -31,9 +31,9 @@ def job_panel(document: JsonObject) -> "Group":
     """Everything about a job: facts, timeline, calls."""
     from rich.console import Group
 
-    parts: list[Any] = [_facts(document), "", _timeline(document)]
+    parts: list[Any] = [_facts(document), "", timeline_table(document)]
     if document["calls"]:
-        parts += ["", _calls(document)]
+        parts += ["", call_table(document)]
     return Group(*parts)
 
 
@@ -89,7 +89,8 @@ def _facts(document: JsonObject) -> "Table":
     return grid
 
 
-def _timeline(document: JsonObject) -> "Table":
+def timeline_table(document: JsonObject) -> "Table":
+    """What happened, and when."""
     listed = table("after#", "event", "details")
     for event in document["events"]:
         details = ", ".join(f"{name} {value}" for name, value in event["data"].items())
@@ -97,7 +98,8 @@ def _timeline(document: JsonObject) -> "Table":
     return listed
 
 
-def _calls(document: JsonObject) -> "Table":
+def call_table(document: JsonObject) -> "Table":
+    """What was paid for."""
     listed = table("call", "answered by", "state", "HTTP#", "error", "cost (USD)#", "took#")
     for call in document["calls"]:
         ended = call["endedAt"]

@@ -20,6 +20,9 @@ STATUS_STYLES: Mapping[str, str] = {
     "completed": "green",
     "failed": "red",
     "cancelled": "dim",
+    "succeeded": "green",
+    "waiting_prompt": "cyan",
+    "submission_unknown": "yellow",
 }
 
 

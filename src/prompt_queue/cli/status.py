@@ -20,6 +20,7 @@ from prompt_queue.cli.errors import CommandFailed, ExitCode
 from prompt_queue.cli.job_view import job_line, job_panel
 from prompt_queue.cli.options import AsJson, DataDir
 from prompt_queue.cli.output import console, print_json, print_text
+from prompt_queue.cli.picture_status import picture_line, picture_panel, read_picture_job
 from prompt_queue.jobs.job import Status
 
 if TYPE_CHECKING:
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
     from prompt_queue.store.database import Database
 
 LOOK_SECONDS = 1.0
+_OVER = frozenset({"completed", "succeeded", "failed", "cancelled"})
 
 JobId = Annotated[UUID, typer.Argument(metavar="ID", help="The id that enqueue printed.")]
 Watch = Annotated[bool, typer.Option("--watch", help="Go on until the job has ended.")]
@@ -40,7 +42,7 @@ def register(app: typer.Typer) -> None:
 def status(
     job_id: JobId, watch: Watch = False, as_json: AsJson = False, data_dir: DataDir = None
 ) -> None:
-    """Show one job: status, prompt, place in the queue, timeline and cost."""
+    """Show one job, of prompts or of pictures: status, result, place, timeline and cost."""
     document = _read(job_id, watch, as_json, data_dir)
     if as_json:
         print_json(document)
@@ -54,7 +56,7 @@ def _read(job_id: UUID, watch: bool, as_json: bool, data_dir: Path | None) -> Js
         if not watch:
             document = await read_job(database, job_id)
             if not as_json:
-                console().print(job_panel(document))
+                console().print(_panel(document))
             return document
         if as_json:
             return await _until_final(database, job_id, lambda _document: None)
@@ -71,6 +73,8 @@ async def read_job(database: "Database", job_id: UUID) -> JsonObject:
 
     store = PromptStore(database)
     job = await store.find_job(job_id)
+    if job is None and (picture_job := await read_picture_job(database, job_id)):
+        return picture_job
     if job is None:
         raise CommandFailed(f"there is no job {job_id}", ExitCode.NOT_FOUND)
     place = await store.place(job_id)
@@ -89,7 +93,7 @@ async def _watch_live(database: "Database", job_id: UUID) -> JsonObject:
 
     with Live(console=console(), auto_refresh=False) as live:
         return await _until_final(
-            database, job_id, lambda document: live.update(job_panel(document), refresh=True)
+            database, job_id, lambda document: live.update(_panel(document), refresh=True)
         )
 
 
@@ -97,7 +101,7 @@ async def _watch_lines(database: "Database", job_id: UUID) -> JsonObject:
     printed: list[str] = []
 
     def print_news(document: JsonObject) -> None:
-        line = job_line(document)
+        line = picture_line(document) if "pictures" in document else job_line(document)
         if printed[-1:] != [line]:
             printed.append(line)
             print_text(line)
@@ -109,6 +113,10 @@ async def _until_final(database: "Database", job_id: UUID, show: Any) -> JsonObj
     while True:
         document = await read_job(database, job_id)
         show(document)
-        if Status(document["status"]).is_final:
+        if str(document["status"]) in _OVER:
             return document
         await asyncio.sleep(LOOK_SECONDS)
+
+
+def _panel(document: JsonObject) -> Any:
+    return picture_panel(document) if "pictures" in document else job_panel(document)

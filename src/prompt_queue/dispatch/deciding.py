@@ -8,6 +8,9 @@ from prompt_queue.jobs.policies import Act, policy_of
 KEPT_SECONDS = 6 * 86400.0
 """The provider keeps outputs for seven days."""
 
+SAVE_SECONDS = 3600.0
+"""A picture that was made and cannot be fetched is given up after this, not at the first 404."""
+
 FIRST_LOOK_SECONDS = 2.0
 _LONGEST_LOOK_SECONDS = 15.0
 
@@ -33,7 +36,9 @@ def decide(
         return _failed_there(failure.cause, pause)
     act = policy_of(failure).act
     bought = claim.status not in {PictureStatus.SUBMITTING, PictureStatus.QUEUED}
-    if act is Act.FAIL or (bought and claim.seconds_there > KEPT_SECONDS):
+    patience = SAVE_SECONDS if act is Act.FAIL else KEPT_SECONDS
+    saves = claim.status is PictureStatus.SAVING
+    if (act is Act.FAIL and not saves) or (bought and claim.seconds_there > patience):
         return _said("failed", failure)
     if bought:
         # Nothing that is paid for is given up because somebody is away.
