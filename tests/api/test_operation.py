@@ -93,6 +93,8 @@ async def test_a_pass_reports_and_is_alone(api: Api, database: Database) -> None
         "failed": 1,
         "released": 0,
         "rescued": 0,
+        "submitted": 0,
+        "pictures": 0,
         "durationMs": 12,
         "moreWork": True,
     }

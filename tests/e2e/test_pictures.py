@@ -10,6 +10,7 @@ from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
+import pytest
 from PIL import Image
 
 from prompt_queue.settings import DEMO_ROW_ID
@@ -20,8 +21,7 @@ from tests.photographs import photograph, plain
 
 SENT_ANEW = {"fail_passing", "rate_limit", "code_in_200", "no_outputs"}
 BOOK = """
-select count(*) filter (where c.state = 'answered' and c.error_code is null) as bought,
-  count(*) as calls
+select count(*) filter (where c.cost_usd > 0) as bought, sum(c.cost_usd)::float8 as usd
 from public.provider_calls c where c.leg = 'picture'
 """
 
@@ -196,7 +196,8 @@ async def test_two_hundred_jobs_of_all_kinds(
     assert len({call["task_id"] for call in bought}) == len(bought)
     kept = [call for call in bought if not call["refunded"]]
     assert len(kept) == 200
-    assert book["bought"] >= 200
+    assert book["bought"] == 200
+    assert book["usd"] == pytest.approx(sum(call["cost_usd"] for call in kept))
     assert time.monotonic() - began < 90
 
 

@@ -165,7 +165,8 @@ async def test_no_more_is_given_out_than_can_be_sent_soon(provider: Provider) ->
     for _ in range(30):
         await enqueue(provider.database, provider.row)
     taken = [await provider.store.claim(10, f"w{n}", 30, models=[MODEL]) for n in range(3)]
-    assert sum(map(len, taken)) in {8, 9}
+    # A little more is earned while they claim.
+    assert 8 <= sum(map(len, taken)) <= 11
 
 
 async def test_after_a_crash_it_starts_paced(provider: Provider) -> None:

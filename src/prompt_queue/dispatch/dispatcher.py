@@ -4,6 +4,7 @@ import asyncio
 import logging
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
+from decimal import Decimal
 from typing import Any, Protocol
 from uuid import UUID
 
@@ -192,7 +193,7 @@ class Dispatcher:
         known = await self._memory.known([one.id for one in mine])
         free = [one for one in mine if one.id not in known]
         if free:
-            await self._memory.resolve_call(submit.call_id)
+            await self._memory.resolve_call(claim.job_id, _price(claim))
             return PictureOutcome(outcome="submitted", prediction_id=free[-1].id)
         if submit.seconds_ago < self._times.reconcile:
             left = self._times.reconcile - submit.seconds_ago
@@ -219,8 +220,11 @@ class Dispatcher:
             )  # fmt: skip
         match task.stage:
             case Stage.MADE:
+                # A webhook may have come instead of the answer to the submit.
+                await self._memory.resolve_call(claim.job_id, _price(claim))
                 return _made(task)
             case Stage.FAILED:
+                await self._memory.resolve_call(claim.job_id, Decimal(0))
                 raise FailedThere(failure_of(task))
             case Stage.GONE:
                 return PictureOutcome(
@@ -238,6 +242,11 @@ class Dispatcher:
     async def _save(self, claim: PictureClaim) -> PictureOutcome:
         saved = await self._saver.save_all(claim.provider_outputs)
         return PictureOutcome(outcome="succeeded", outputs=[asdict(one) for one in saved])
+
+
+def _price(claim: PictureClaim) -> Decimal:
+    model = find_picture_model(claim.generation_model)
+    return model.price_usd if model else Decimal(0)
 
 
 def _made(task: Prediction) -> PictureOutcome:

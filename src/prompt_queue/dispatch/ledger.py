@@ -1,6 +1,7 @@
 """What the dispatcher needs of the shared book of paid calls, as small protocols."""
 
 from collections.abc import Sequence
+from decimal import Decimal
 from typing import Protocol
 from uuid import UUID
 
@@ -47,6 +48,6 @@ class Memory(Protocol):
         """Those that a picture of ours has already."""
         ...
 
-    async def resolve_call(self, call_id: UUID) -> None:
-        """It is known now what the submit had bought."""
+    async def resolve_call(self, picture_id: UUID, cost_usd: Decimal) -> None:
+        """The newest submit of the picture has bought it; 0: it failed there and is given back."""
         ...

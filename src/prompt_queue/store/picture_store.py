@@ -78,9 +78,9 @@ class PictureStore:
         rows = await self._database.rows("known_predictions", list(prediction_ids))
         return {row["prediction_id"] for row in rows}
 
-    async def resolve_call(self, call_id: UUID) -> None:
-        """It is known now what a submit without an answer had bought."""
-        await self._database.rows("resolve_picture_call", call_id)
+    async def resolve_call(self, picture_id: UUID, cost_usd: Decimal) -> None:
+        """The newest submit of a picture has bought it; 0: and it was given back."""
+        await self._database.rows("resolve_picture_call", picture_id, cost_usd)
 
     async def hint(self, call_id: UUID, prediction_id: str, webhook_id: str) -> str:
         """A good webhook about a submit: taken, repeated, late or unknown."""

@@ -27,7 +27,7 @@ begin
     return 'unknown';
   end if;
   update public.provider_calls c
-  set state = 'answered', ended_at = coalesce(c.ended_at, v_now)
+  set state = 'answered', error_code = null, ended_at = coalesce(c.ended_at, v_now)
   where c.call_id = p_call_id and c.state = 'unanswered';
   if v_is.prediction_id is distinct from p_prediction_id and v_is.prediction_id is not null then
     insert into public.prompt_job_events (job_id, user_id, kind, data)

@@ -29,7 +29,7 @@ order by c.started_at desc limit 1;
 select p.prediction_id from public.picture_jobs p where p.prediction_id = any ($1);
 
 -- name: resolve_picture_call
-select public.resolve_picture_call($1);
+select public.resolve_picture_call($1, $2);
 
 -- name: picture_hint
 select public.note_picture_hint($1, $2, $3) as answer;
