@@ -40,6 +40,7 @@ GROUPS = {
         "reconcile_seconds",
         "job_words",
         "row_words",
+        "output_bucket",
         "require_idempotency_key",
     ),
     "Database": (

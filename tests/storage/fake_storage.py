@@ -9,7 +9,8 @@ from threading import Thread
 from urllib.parse import parse_qs, unquote, urlsplit
 
 KEY = "service-role-key"
-SIGN = "/storage/v1/object/sign/"
+OBJECT = "/storage/v1/object/"
+SIGN = OBJECT + "sign/"
 
 
 @dataclass
@@ -27,6 +28,9 @@ class _Handler(BaseHTTPRequestHandler):
     storage: FakeStorage
 
     def do_POST(self) -> None:
+        if not self.path.startswith(SIGN):
+            self._store()
+            return
         path = unquote(self.path.removeprefix(SIGN))
         body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
         self.storage.signed.append((path, body["expiresIn"]))
@@ -42,12 +46,26 @@ class _Handler(BaseHTTPRequestHandler):
 
     def do_GET(self) -> None:
         url = urlsplit(self.path)
+        if url.path.startswith(OBJECT + "public/"):
+            self._answer(200, self.storage.objects[url.path.removeprefix(OBJECT + "public/")])
+            return
         path = unquote(url.path.removeprefix(SIGN))
         self.storage.fetched.append(path)
         if path in self.storage.objects and "token" in parse_qs(url.query):
             self._answer(200, self.storage.objects[path])
         else:
             self._say(400, statusCode="404", error="not_found", message="Object not found")
+
+    def _store(self) -> None:
+        data = self.rfile.read(int(self.headers["Content-Length"]))
+        path = unquote(self.path.removeprefix(OBJECT))
+        if self.storage.reply is not None:
+            self._answer(*self.storage.reply)
+        elif self.headers["Authorization"] != f"Bearer {KEY}" or self.headers["apikey"] != KEY:
+            self._answer(403, b"{}")
+        else:
+            self.storage.objects[path] = data
+            self._say(200, Key=path)
 
     def _say(self, status: int, **body: str) -> None:
         self._answer(status, json.dumps(body).encode())

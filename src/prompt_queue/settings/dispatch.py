@@ -52,6 +52,13 @@ class DispatchSettings(Group):
         (),
         "The same for `model_rows.status`; `none` leaves that column alone.",
     )
+    output_bucket: str | None = knob(
+        PREFIX + "OUTPUT_BUCKET",
+        None,
+        "Public bucket of Supabase Storage that pictures are copied to; needs SUPABASE_URL and "
+        "SUPABASE_SERVICE_ROLE_KEY. Default: the data directory.",
+        pattern="^[A-Za-z0-9][A-Za-z0-9_.-]{0,99}$",
+    )
     require_idempotency_key: bool = knob(
         PREFIX + "REQUIRE_IDEMPOTENCY_KEY",
         False,

@@ -9,7 +9,7 @@ from uuid import UUID
 
 from prompt_queue.dispatch.dispatcher import PROVIDER, Dispatcher, Pictures, Times
 from prompt_queue.dispatch.replies import CallRefused
-from prompt_queue.dispatch.saving import OutputSaver
+from prompt_queue.dispatch.saving import Outputs, OutputSaver
 from prompt_queue.dispatch.wavespeed import WaveSpeedClient
 from prompt_queue.guards.callbacks import CALLBACK_PATH, CallbackSigner
 from prompt_queue.guards.egress import guarded_session, provider_session
@@ -17,6 +17,7 @@ from prompt_queue.guards.signing import LinkSigner
 from prompt_queue.guards.urls import read_url
 from prompt_queue.jobs.backoff import RetryPolicy
 from prompt_queue.jobs.errors import Transient
+from prompt_queue.storage.bucket import PublicBucket
 from prompt_queue.storage.keyfile import read_or_make_key
 from prompt_queue.storage.local import LocalPictures
 from prompt_queue.store.database import Database
@@ -30,6 +31,15 @@ NEVER = 32_503_680_000
 """When the link of an output closes, in Unix seconds: in the year 3000."""
 
 
+@dataclass(frozen=True, slots=True)
+class Bucket:
+    """A public bucket of Supabase Storage."""
+
+    base: str
+    service_key: str
+    name: str
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PictureAccount:
     """Where pictures are bought, and where they stay."""
@@ -40,6 +50,7 @@ class PictureAccount:
     public_url: str
     times: Times
     hears_callbacks: bool
+    bucket: Bucket | None = None
 
 
 class LocalOutputs:
@@ -78,11 +89,12 @@ async def dispatch_station(
     """The station, ready to be given to a loop."""
     # Outputs may lie beside the API itself; every other host has to be public.
     beside = frozenset({read_url(account.base).authority})
-    async with provider_session(account.base) as session, guarded_session(beside) as outside:
+    async with (
+        provider_session(account.base) as session,
+        guarded_session(beside) as outside,
+        _outputs(account) as outputs,
+    ):
         store = PictureStore(database)
-        outputs = LocalOutputs(
-            local_pictures(account.data_dir), link_signer(account.data_dir), account.public_url
-        )
         dispatcher = Dispatcher(
             WaveSpeedClient(session, outside, account.base, account.api_key),
             pictures,
@@ -101,6 +113,18 @@ async def dispatch_station(
             lease_seconds=lease_seconds,
             poll_seconds=poll_seconds,
         )
+
+
+@asynccontextmanager
+async def _outputs(account: PictureAccount) -> AsyncIterator[Outputs]:
+    if account.bucket is None:
+        yield LocalOutputs(
+            local_pictures(account.data_dir), link_signer(account.data_dir), account.public_url
+        )
+        return
+    bucket = account.bucket
+    async with provider_session(bucket.base) as session:
+        yield PublicBucket(session, bucket.base, bucket.service_key, bucket.name)
 
 
 async def webhook_secret(base: str, api_key: str) -> str | None:

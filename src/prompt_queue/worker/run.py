@@ -48,6 +48,7 @@ from prompt_queue.worker.picture_access import (
     storage_door,
 )
 from prompt_queue.worker.picture_crew import (
+    Bucket,
     PictureAccount,
     dispatch_station,
     webhook_secret,
@@ -188,7 +189,19 @@ def picture_account(settings: Settings, api_key: str) -> PictureAccount:
         public_url=settings.base_url,
         times=Times(reconcile=settings.reconcile_seconds, longest=settings.picture_seconds),
         hears_callbacks=reachable,
+        bucket=_bucket(settings),
     )
+
+
+def _bucket(settings: Settings) -> Bucket | None:
+    base, key, name = (
+        settings.supabase_url, settings.supabase_service_key, settings.output_bucket,
+    )  # fmt: skip
+    if name is None:
+        return None
+    if base is None or key is None:
+        raise CannotWork("PROMPT_QUEUE_OUTPUT_BUCKET needs SUPABASE_URL and its service key")
+    return Bucket(base, key.get_secret_value(), name)
 
 
 def webhook_secret_source(settings: Settings) -> Callable[[], Awaitable[str | None]]:
