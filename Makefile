@@ -12,7 +12,7 @@ TRIALS ?= 1
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help up test check format lock bench gate soak lab failover hosts sql-bundle docs fresh
+.PHONY: help up test check format lock bench gate soak lab failover hosts pictures sql-bundle docs fresh
 
 # A .venv whose Python is gone, or that was moved here with the folder, is filled again.
 ifneq ($(shell $(BOOTSTRAP) usable && echo yes),yes)
@@ -51,6 +51,9 @@ format: $(DEV) ## format the code and mend what can be mended by itself
 docs: $(DEV) ## write the generated pages again: docs/configuration.md, docs/failures.md, .env.example
 	$(BIN)/python tools/configuration_docs.py
 	$(BIN)/python tools/failure_docs.py
+
+pictures: $(DEV) ## lose replies, kill workers, forge webhooks around purchases; ARGS="--submits 50"
+	@exec $(BIN)/python -m lab.pictures $(ARGS)
 
 sql-bundle: $(DEV) ## carry changed files of store/sql/functions into a new migration
 	$(BIN)/python -m prompt_queue.store.bundle write $(MIGRATIONS) "$$(date -u +%Y%m%d%H%M%S)_functions.sql"

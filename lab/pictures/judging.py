@@ -63,12 +63,12 @@ def report(
     again = Counter(one.trial.kind for one in played if one.resubmitted)
     lines = [
         "# Pictures are bought once", "",
-        f"`{command}`: the whole product with a provider that fails, workers that die at each step,",
-        "and webhooks of our own forging meanwhile. A picture is told by its prompt in the",
-        "provider's log of charges.", "",
-        f"{len(played)} pictures, {len(found.violations)} violations: {found.bought} bought, of which",
-        f"{found.refunded} failed there and were given back; {found.resubmitted} sent again after the",
-        "window. A fault hits the next submit, which may be that of another picture.", "",
+        f"`{command}`:", "the whole product with a provider that fails, workers that die at each "
+        "step, and webhooks of", "our own forging meanwhile. A picture is told by its prompt in "
+        "the provider's log of charges.", "",
+        f"{len(played)} pictures, {len(found.violations)} violations: {found.bought} bought, "
+        f"{found.refunded} of them failed there and were given back;", f"{found.resubmitted} sent "
+        "again after the window. A fault hits the next submit, which may be another picture's.", "",
         "| what went wrong | times | succeeded | sent again |", "| --- | ---: | ---: | ---: |",
         *(f"| {kind} | {times} | {succeeded[kind]} | {again[kind]} |"
           for kind, times in sorted(kinds.items())),
