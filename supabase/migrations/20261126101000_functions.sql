@@ -1185,14 +1185,14 @@ $$;
 -- >>> settle_picture_jobs
 -- Carries out what became of leased pictures. p_outcomes is an array of {picture_id, lease_token,
 -- outcome, delay_seconds, error, error_code, prediction_id, provider_outputs, outputs, nsfw}.
--- outcome: submitted (bought, under prediction_id), unknown (sent, no answer seen), waiting and
--- running (the provider has not begun, or is at it), made (done there: provider_outputs are to be
--- saved), succeeded (outputs are ours), failed, retry (burns one; failed without any left),
--- postponed, again (back to be bought: what was sent is lost, or, which burns a retry, failed
--- there; the prediction of another picture is nobody's else),
--- released, withdrawn (a cancelled one was told to the provider). The token must be the current
--- one; only what is bought or saved is also taken from a worker that lost its lease, while the
--- picture is open and not bought otherwise. Returns what was applied, and the status now.
+-- prediction_id is what the worker knows the picture by. outcome: submitted (bought), unknown (sent,
+-- no answer seen), waiting and running (the provider has not begun, or is at it), made (done there:
+-- provider_outputs are to be saved), succeeded (outputs are ours), failed, retry (burns one; failed
+-- without any left), postponed, again (back to be bought: what was sent is lost, or, which burns a
+-- retry, failed there), released, withdrawn (a cancelled one was told to the provider). The token
+-- must be the current one; only what is bought or saved is also taken from a worker that lost its
+-- lease, while the picture is open and not bought otherwise. A prediction belongs to one picture.
+-- Returns what was applied, and the status now.
 create or replace function public.settle_picture_jobs(p_outcomes jsonb)
 returns table (picture_id uuid, applied boolean, status text)
 language plpgsql
@@ -1223,6 +1223,11 @@ begin
       continue;
     end if;
     v_act := case
+      -- A webhook has told meanwhile what the worker does not know yet: that it is bought.
+      when v_is.hinted_at is not null and v_is.prediction_id is distinct from v_one.prediction_id
+        and v_is.lease_token = v_one.lease_token
+        and v_one.outcome in ('unknown', 'again', 'failed', 'retry', 'postponed', 'released')
+        then 'submitted'
       when v_one.outcome = 'submitted' and exists (
         select from public.picture_jobs o
         where o.prediction_id = v_one.prediction_id and o.id <> v_is.id
@@ -1246,7 +1251,7 @@ begin
         and v_is.status in ('queued', 'submitting', 'submission_unknown')
       or v_act = 'succeeded' and v_is.status = 'saving';
     if v_fits is not true then
-      if v_act = 'submitted' and v_is.prediction_id is distinct from v_one.prediction_id then
+      if v_act = 'submitted' and v_is.prediction_id <> v_one.prediction_id then
         -- Two were bought: nobody waits for this one, and somebody should know.
         insert into public.prompt_job_events (job_id, user_id, kind, data)
         values (v_is.job_id, v_is.user_id, 'picture_bought_twice', jsonb_build_object(
@@ -1270,6 +1275,7 @@ begin
     update public.picture_jobs p
     set status = v_to,
       prediction_id = case when v_act in ('again', 'unknown') then null
+        when p.hinted_at is not null then p.prediction_id
         else coalesce(v_one.prediction_id, p.prediction_id) end,
       provider_outputs = coalesce(v_one.provider_outputs, p.provider_outputs),
       outputs = coalesce(v_one.outputs, p.outputs),
@@ -1303,6 +1309,11 @@ begin
           'delaySeconds', nullif(v_one.delay_seconds, 0),
           'lease', left(v_one.lease_token::text, 8)
         )));
+    end if;
+    if v_act = 'submitted' and v_is.prediction_id <> v_one.prediction_id then
+      insert into public.prompt_job_events (job_id, user_id, kind, data)
+      values (v_is.job_id, v_is.user_id, 'picture_bought_twice', jsonb_build_object(
+        'number', v_is.number, 'predictionId', v_one.prediction_id));
     end if;
     v_jobs := v_jobs || v_is.job_id;
     return query select v_one.picture_id, true, v_to;

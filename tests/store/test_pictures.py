@@ -310,15 +310,17 @@ async def test_a_webhook_tells_what_an_unknown_submit_had_bought(studio: Studio)
     assert "picture_bought_twice" in await studio.kinds(job_id)
 
 
-async def test_news_while_it_is_looked_at_are_not_lost(studio: Studio) -> None:
-    """The next look comes at once instead of later."""
+@pytest.mark.parametrize("outcome", ["unknown", "again", "failed", "postponed"])
+async def test_news_while_it_is_looked_at_are_not_lost(studio: Studio, outcome: str) -> None:
+    """What a worker made of not knowing does not count: it is bought, and looked at at once."""
     _, call, hint = await hints(studio)
     await studio.due()
     (claim,) = await studio.claim()
     assert await hint(call, "p1", "w1") == "taken"
-    await studio.settle(claim, "unknown", delay=600)
+    assert await studio.settle(claim, outcome, delay=600, error="x") == (True, "submitted")
     (claim,) = await studio.claim()
-    assert claim.prediction_id in {"p1", None}
+    assert (claim.status, claim.prediction_id) == ("submitted", "p1")
+    assert await studio.settle(claim, "failed", error="x") == (True, "failed")
 
 
 async def test_one_prediction_belongs_to_one_picture(studio: Studio) -> None:

@@ -184,7 +184,7 @@ def _outcome(claim: PictureClaim, outcome: PictureOutcome) -> Mapping[str, Any]:
         "delay_seconds": outcome.delay,
         "error": outcome.error,
         "error_code": outcome.code,
-        "prediction_id": outcome.prediction_id,
+        "prediction_id": outcome.prediction_id or claim.prediction_id,
         "provider_outputs": outcome.provider_outputs,
         "outputs": outcome.outputs,
         "nsfw": outcome.nsfw,
