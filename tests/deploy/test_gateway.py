@@ -97,6 +97,14 @@ async def test_operators_pass_with_the_cron_secret_alone(gateway: aiohttp.Client
     assert (await gateway.get("/api/cron/prompt-processor")).status == 401
 
 
+async def test_the_providers_callbacks_need_no_password(gateway: aiohttp.ClientSession) -> None:
+    """The server looks at their names and signatures itself; nothing else is open there."""
+    path = "/api/webhooks/wavespeed/nobody"
+    answer = await gateway.post(path, json={"id": "p"})
+    assert (answer.status, answer.headers["X-Error-Code"]) == (404, "route_not_found")
+    assert (await gateway.get(path)).status == 403
+
+
 async def test_an_upload_of_the_largest_size_passes(gateway: aiohttp.ClientSession) -> None:
     """What is too large hears it from the server, in its own words."""
     headers = password("open") | {"Content-Type": "image/jpeg"}

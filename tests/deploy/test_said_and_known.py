@@ -10,6 +10,7 @@ from fastapi.routing import APIRoute
 
 from prompt_queue.api.auth import require_cron_secret, require_operator
 from prompt_queue.cli.commands import app
+from prompt_queue.guards.callbacks import CALLBACK_PATH
 from prompt_queue.server import _ROUTERS
 from prompt_queue.settings import known_variables, load_settings
 from tests.deploy.reading import (
@@ -136,11 +137,13 @@ def test_liveness_does_not_ask_the_database() -> None:
 
 
 def test_the_gateway_opens_only_what_has_a_lock_of_its_own() -> None:
-    """A route that is passed on without a password wants CRON_SECRET."""
+    """A route that is passed on without a password wants CRON_SECRET, or a signature."""
     (pattern,) = re.findall(r"location ~ (\S+) \{\n\s+auth_basic off;", GATEWAY)
-    assert GATEWAY.count("auth_basic off;") == 1
+    assert GATEWAY.count("auth_basic off;") == 2
+    (signed,) = re.findall(r"location (/\S+) \{\n\s+auth_basic off;", GATEWAY)
+    assert signed == CALLBACK_PATH
     opened = [route for route in routes() if re.search(pattern, route.path)]
-    assert len({route.path for route in opened}) == 4
+    assert len({route.path for route in opened}) == 8
     for route in opened:
         guards = {one.call for one in route.dependant.dependencies}
         assert guards & {require_cron_secret, require_operator}, route.path
