@@ -143,7 +143,7 @@ def test_the_gateway_opens_only_what_has_a_lock_of_its_own() -> None:
     (signed,) = re.findall(r"location (/\S+) \{\n\s+auth_basic off;", GATEWAY)
     assert signed == CALLBACK_PATH
     opened = [route for route in routes() if re.search(pattern, route.path)]
-    assert len({route.path for route in opened}) == 8
+    assert len({route.path for route in opened}) == 7
     for route in opened:
         guards = {one.call for one in route.dependant.dependencies}
         assert guards & {require_cron_secret, require_operator}, route.path
