@@ -11,8 +11,8 @@ import pytest
 from prompt_queue.settings import Settings, load_settings
 from prompt_queue.store.database import Database
 from prompt_queue.testing import PictureServer, StandIn
+from prompt_queue.worker.crew import Crew
 from prompt_queue.worker.run import crew
-from prompt_queue.worker.tick import Crew
 from tests.clusters import Setting
 from tests.conftest import installed
 

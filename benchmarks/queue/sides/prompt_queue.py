@@ -27,6 +27,7 @@ from prompt_queue.store.prompt_store import PromptStore
 from prompt_queue.store.worker_store import WorkerStore
 from prompt_queue.telemetry import configure_logging
 from prompt_queue.worker.collector import calm_collector
+from prompt_queue.worker.crew import Crew
 from prompt_queue.worker.heartbeat import Heartbeat
 from prompt_queue.worker.janitor import Janitor
 from prompt_queue.worker.leases import HeldLeases
@@ -34,7 +35,6 @@ from prompt_queue.worker.ledger import StoreLedger
 from prompt_queue.worker.loop import WorkLoop
 from prompt_queue.worker.model_watch import ModelWatch
 from prompt_queue.worker.stations import GenerationStation
-from prompt_queue.worker.tick import Crew
 
 SLOTS, CLAIM_LIMIT = 1000, 500
 LEASE_SECONDS = 30.0

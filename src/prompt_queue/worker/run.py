@@ -1,9 +1,7 @@
 """Builds the worker's parts from Settings, and the two ways to run them: for ever, or one pass."""
 
-import asyncio
 import os
 import secrets
-import signal
 import socket
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
@@ -24,15 +22,14 @@ from prompt_queue.jobs.limits import limits_of, picture_limits
 from prompt_queue.jobs.tick import TickReport
 from prompt_queue.settings import Settings
 from prompt_queue.settings.dispatch import read_words
-from prompt_queue.store.database import Database, Listener
+from prompt_queue.store.database import Database
 from prompt_queue.store.embedded import default_data_dir
 from prompt_queue.store.flight_store import FlightStore
 from prompt_queue.store.model_store import ModelStore
 from prompt_queue.store.operator_store import OperatorStore, Retention
 from prompt_queue.store.prompt_store import PromptStore
 from prompt_queue.store.worker_store import WorkerStore
-from prompt_queue.telemetry import Event, log
-from prompt_queue.worker.collector import calm_collector
+from prompt_queue.worker.crew import Crew, run_crew, tick
 from prompt_queue.worker.flights import StoreFlights
 from prompt_queue.worker.heartbeat import Heartbeat
 from prompt_queue.worker.janitor import Janitor
@@ -54,7 +51,6 @@ from prompt_queue.worker.picture_crew import (
     webhook_secret,
 )
 from prompt_queue.worker.stations import GenerationStation, Station
-from prompt_queue.worker.tick import Crew, tick
 
 PICTURE_SECONDS = 30.0
 
@@ -258,46 +254,9 @@ async def run_worker(settings: Settings, dsn: str) -> None:
     try:
         await patiently(lambda: configure(settings, database))
         async with crew(settings, database) as parts:
-            await _run_crew(parts, database)
+            await run_crew(parts, database)
     finally:
         await database.close()
-
-
-async def _run_crew(parts: Crew, database: Database) -> None:
-    loop = asyncio.get_running_loop()
-
-    def on_signal() -> None:
-        if stopping.is_set():
-            parts.loop.hurry()
-        stopping.set()
-        parts.loop.stop()
-
-    stopping = asyncio.Event()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, on_signal)
-    listener = Listener(database.direct_dsn, parts.loop.wake, writers_dsn=database.dsn)
-    background = [
-        asyncio.create_task(listener.run()),
-        asyncio.create_task(parts.janitor.run(lambda: listener.hears)),
-        asyncio.create_task(parts.model_watch.run()),
-    ]
-    for task in background:
-        # A worker that cannot look any more would live on and do nothing.
-        task.add_done_callback(lambda _: parts.loop.stop())
-    calm_collector()
-    parts.heartbeat.start()
-    log(Event.WORKER_STARTED, worker=parts.name, pid=os.getpid())
-    try:
-        await parts.loop.run()
-    finally:
-        for task in background:
-            task.cancel()
-        endings = await asyncio.gather(*background, return_exceptions=True)
-        await asyncio.to_thread(parts.heartbeat.stop)
-        log(Event.WORKER_STOPPED, worker=parts.name, tally=dict(parts.loop.tally))
-    for ending in endings:
-        if isinstance(ending, Exception):
-            raise ending
 
 
 def build_tick(

@@ -1,15 +1,19 @@
-"""A crew, and one bounded pass of it for hosts where no worker runs."""
+"""A crew, and the two ways to run it: until a signal, or for one bounded pass."""
 
 import asyncio
+import os
+import signal
 import time
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 
 from prompt_queue.failpoints import reached
 from prompt_queue.jobs.tick import TickReport
-from prompt_queue.store.database import Database
+from prompt_queue.store.database import Database, Listener
 from prompt_queue.store.picture_store import PictureStore
 from prompt_queue.store.prompt_store import PromptStore
+from prompt_queue.telemetry import Event, log
+from prompt_queue.worker.collector import calm_collector
 from prompt_queue.worker.heartbeat import Heartbeat
 from prompt_queue.worker.janitor import Janitor
 from prompt_queue.worker.leases import HeldLeases
@@ -27,6 +31,44 @@ class Crew:
     heartbeat: Heartbeat
     model_watch: ModelWatch
     name: str
+
+
+async def run_crew(parts: Crew, database: Database) -> None:
+    """Work until SIGTERM or SIGINT; a second signal hurries."""
+    loop = asyncio.get_running_loop()
+
+    def on_signal() -> None:
+        if stopping.is_set():
+            parts.loop.hurry()
+        stopping.set()
+        parts.loop.stop()
+
+    stopping = asyncio.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, on_signal)
+    listener = Listener(database.direct_dsn, parts.loop.wake, writers_dsn=database.dsn)
+    background = [
+        asyncio.create_task(listener.run()),
+        asyncio.create_task(parts.janitor.run(lambda: listener.hears)),
+        asyncio.create_task(parts.model_watch.run()),
+    ]
+    for task in background:
+        # A worker that cannot look any more would live on and do nothing.
+        task.add_done_callback(lambda _: parts.loop.stop())
+    calm_collector()
+    parts.heartbeat.start()
+    log(Event.WORKER_STARTED, worker=parts.name, pid=os.getpid())
+    try:
+        await parts.loop.run()
+    finally:
+        for task in background:
+            task.cancel()
+        endings = await asyncio.gather(*background, return_exceptions=True)
+        await asyncio.to_thread(parts.heartbeat.stop)
+        log(Event.WORKER_STOPPED, worker=parts.name, tally=dict(parts.loop.tally))
+    for ending in endings:
+        if isinstance(ending, Exception):
+            raise ending
 
 
 async def tick(
