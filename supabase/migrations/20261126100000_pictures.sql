@@ -56,10 +56,17 @@ comment on column public.picture_jobs.resubmits is
   'how often it was sent again although the end of a submit is unknown';
 comment on column public.picture_jobs.hinted_at is 'when a webhook last said that there is news';
 
+-- What is with the provider, to be looked at; what is to be bought, by urgency and by time.
 create index if not exists picture_jobs_due_idx on public.picture_jobs (due_at)
-  where due_at is not null;
+  where due_at is not null and status <> 'queued';
+create index if not exists picture_jobs_queued_due_idx on public.picture_jobs (due_at)
+  where status = 'queued';
 create index if not exists picture_jobs_queued_idx
   on public.picture_jobs (priority desc, created_at) where status = 'queued';
+create index if not exists picture_jobs_there_idx on public.picture_jobs (status)
+  where status in ('submitting', 'submission_unknown', 'submitted', 'running');
+create index if not exists picture_jobs_succeeded_idx on public.picture_jobs (completed_at)
+  where status = 'succeeded';
 create index if not exists picture_jobs_waiting_idx on public.picture_jobs (prompt_job_id)
   where prompt_job_id is not null;
 create index if not exists picture_jobs_user_idx on public.picture_jobs (user_id, created_at desc);

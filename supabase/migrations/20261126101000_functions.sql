@@ -398,6 +398,10 @@ create or replace function public.claim_picture_jobs(
 returns setof public.picture_jobs
 language plpgsql
 set search_path = ''
+set plan_cache_mode = force_generic_plan
+set enable_seqscan = off
+set enable_hashjoin = off
+set enable_mergejoin = off
 set application_name = 'prompt_queue.claim'
 as $$
 declare
@@ -409,7 +413,7 @@ begin
   return query
   with due as materialized (
     select p.id from public.picture_jobs p
-    where p.due_at <= v_now and p.status <> 'queued'
+    where p.due_at is not null and p.due_at <= v_now and p.status <> 'queued'
     order by p.due_at
     limit p_limit
     for update skip locked
@@ -426,7 +430,10 @@ begin
   if v_room <= 0 or exists (
     select from public.prompt_queue_pauses u where u.model in ('', p_provider)
   ) or not exists (
-    select from public.picture_jobs p where p.status = 'queued' and p.due_at <= v_now
+    select from public.picture_jobs p
+    where p.status = 'queued' and p.due_at <= v_now
+    order by p.due_at
+    limit 1
   ) then
     return;
   end if;
@@ -635,6 +642,10 @@ create or replace function public.free_expired_picture_leases(p_limit int defaul
 returns int
 language plpgsql
 set search_path = ''
+set plan_cache_mode = force_generic_plan
+set enable_seqscan = off
+set enable_hashjoin = off
+set enable_mergejoin = off
 set application_name = 'prompt_queue.reap'
 as $$
 declare
@@ -649,8 +660,8 @@ begin
         where c.job_id = p.id and c.leg = 'picture' and c.state = 'sent'
       ) as was_sent
     from public.picture_jobs p
-    where p.lease_until < v_now
-    order by p.id
+    where p.lease_until is not null and p.lease_until < v_now
+    order by p.lease_until
     limit p_limit
     for update of p skip locked
   ),
@@ -962,6 +973,10 @@ create or replace function public.release_picture_jobs(p_prompt_job_ids uuid[])
 returns void
 language plpgsql
 set search_path = ''
+set plan_cache_mode = force_generic_plan
+set enable_seqscan = off
+set enable_hashjoin = off
+set enable_mergejoin = off
 as $$
 declare
   v_now timestamptz := clock_timestamp();
@@ -1035,6 +1050,10 @@ create or replace function public.reopen_picture_jobs(p_prompt_job_id uuid)
 returns void
 language plpgsql
 set search_path = ''
+set plan_cache_mode = force_generic_plan
+set enable_seqscan = off
+set enable_hashjoin = off
+set enable_mergejoin = off
 as $$
 declare
   v_jobs uuid[];

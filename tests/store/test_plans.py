@@ -7,7 +7,7 @@ import asyncpg
 import pytest
 
 from prompt_queue.settings import DEMO_MODEL_ID, DEMO_ROW_ID, DEMO_USER_ID
-from prompt_queue.store.database import Database
+from prompt_queue.store.database import Database, queries
 from prompt_queue.store.row_store import RowStore
 from tests.clusters import Clusters, Setting
 from tests.conftest import installed
@@ -19,7 +19,7 @@ CLAIM_ROUNDS = 50
 _FILLED: set[int] = set()
 OURS = (
     "prompt_generation_jobs", "prompt_job_queue", "prompt_job_events", "provider_calls", "jobs",
-    "prompt_cache", "prompt_flights", "prompt_partials",
+    "prompt_cache", "prompt_flights", "prompt_partials", "picture_jobs",
 )  # fmt: skip
 
 CLAIM = "select id, lease_token from claim_prompt_jobs(3, 'planner', 30)"
@@ -169,6 +169,41 @@ async def test_a_crowd_of_flights_prompts_and_texts_costs_nobody_anything(
             assert (scans, rows <= 24) == (0, True), (statement, scans, rows)
         scans, rows = await touched(crowded, SEEN, claimed[1]["id"])
         assert (scans, rows <= 12) == (0, True), (scans, rows)
+
+
+async def test_a_crowd_of_pictures_is_not_read(crowded: asyncpg.Connection) -> None:
+    """Claims, looks for what is due, ends of prompts and leases read what they are about."""
+    await crowded.execute(
+        "insert into picture_jobs (id, job_id, user_id, status, target_url, generation_model, "
+        "prompt, due_at, completed_at, priority) "
+        "select gen_random_uuid(), gen_random_uuid(), $1, s.status, 'https://e.com/t', 'm', "
+        "'Blue.', "
+        "case s.status when 'queued' then now() end, "
+        "case s.status when 'succeeded' then now() end, 1 + n % 10 "
+        "from generate_series(1, 30000) n cross join (values ('queued'), ('succeeded')) s (status)",
+        DEMO_USER_ID,
+    )
+    await crowded.execute("update prompt_queue_settings set pictures_at_once = 100")
+    claim = "select id, lease_token from claim_picture_jobs(3, 'planner', 30)"
+    for fresh in (False, True):
+        if fresh:
+            await crowded.execute("vacuum analyze picture_jobs")
+        taken = await crowded.fetch(claim)
+        assert len(taken) == 3
+        settle = (
+            "select settle_picture_jobs(jsonb_build_array(jsonb_build_object("
+            "'picture_id', $1::uuid, 'lease_token', $2::uuid, 'outcome', 'submitted', "
+            "'prediction_id', $1::text)))"
+        )
+        for statement, arguments, most in (
+            (claim, (), 40),
+            (settle, (taken[0]["id"], taken[0]["lease_token"]), 20),
+            ("select free_expired_picture_leases()", (), 10),
+            (queries()["next_picture"], (), 10),
+            (queries()["picture_pace"], (), 60),
+        ):
+            scans, rows = await touched(crowded, statement, *arguments)
+            assert (scans, rows <= most) == (0, True), (statement, scans, rows)
 
 
 async def test_a_cap_looks_at_the_heads_of_the_lanes(crowded: asyncpg.Connection) -> None:

@@ -126,11 +126,6 @@ class PictureStore:
         """The paid calls of prompts and pictures, oldest first."""
         return [dict(row) for row in await self._database.rows("calls_of_jobs", list(ids))]
 
-    async def ahead(self, priority: int, created_at: datetime) -> int:
-        """Pictures that are bought first, exact up to 1,000."""
-        row = await self._database.row("pictures_ahead", priority, created_at)
-        return int(row["ahead"]) if row else 0
-
     async def pace(self) -> float | None:
         """Seconds that the last pictures took from the submit to our storage, on average."""
         row = await self._database.row("picture_pace")

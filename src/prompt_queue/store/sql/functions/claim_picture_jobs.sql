@@ -12,6 +12,10 @@ create or replace function public.claim_picture_jobs(
 returns setof public.picture_jobs
 language plpgsql
 set search_path = ''
+set plan_cache_mode = force_generic_plan
+set enable_seqscan = off
+set enable_hashjoin = off
+set enable_mergejoin = off
 set application_name = 'prompt_queue.claim'
 as $$
 declare
@@ -23,7 +27,7 @@ begin
   return query
   with due as materialized (
     select p.id from public.picture_jobs p
-    where p.due_at <= v_now and p.status <> 'queued'
+    where p.due_at is not null and p.due_at <= v_now and p.status <> 'queued'
     order by p.due_at
     limit p_limit
     for update skip locked
@@ -40,7 +44,10 @@ begin
   if v_room <= 0 or exists (
     select from public.prompt_queue_pauses u where u.model in ('', p_provider)
   ) or not exists (
-    select from public.picture_jobs p where p.status = 'queued' and p.due_at <= v_now
+    select from public.picture_jobs p
+    where p.status = 'queued' and p.due_at <= v_now
+    order by p.due_at
+    limit 1
   ) then
     return;
   end if;

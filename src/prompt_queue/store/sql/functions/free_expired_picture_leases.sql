@@ -5,6 +5,10 @@ create or replace function public.free_expired_picture_leases(p_limit int defaul
 returns int
 language plpgsql
 set search_path = ''
+set plan_cache_mode = force_generic_plan
+set enable_seqscan = off
+set enable_hashjoin = off
+set enable_mergejoin = off
 set application_name = 'prompt_queue.reap'
 as $$
 declare
@@ -19,8 +23,8 @@ begin
         where c.job_id = p.id and c.leg = 'picture' and c.state = 'sent'
       ) as was_sent
     from public.picture_jobs p
-    where p.lease_until < v_now
-    order by p.id
+    where p.lease_until is not null and p.lease_until < v_now
+    order by p.lease_until
     limit p_limit
     for update of p skip locked
   ),

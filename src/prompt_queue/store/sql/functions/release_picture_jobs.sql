@@ -4,6 +4,10 @@ create or replace function public.release_picture_jobs(p_prompt_job_ids uuid[])
 returns void
 language plpgsql
 set search_path = ''
+set plan_cache_mode = force_generic_plan
+set enable_seqscan = off
+set enable_hashjoin = off
+set enable_mergejoin = off
 as $$
 declare
   v_now timestamptz := clock_timestamp();

@@ -3,6 +3,10 @@ create or replace function public.reopen_picture_jobs(p_prompt_job_id uuid)
 returns void
 language plpgsql
 set search_path = ''
+set plan_cache_mode = force_generic_plan
+set enable_seqscan = off
+set enable_hashjoin = off
+set enable_mergejoin = off
 as $$
 declare
   v_jobs uuid[];

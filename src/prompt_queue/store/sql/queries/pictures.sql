@@ -15,8 +15,11 @@ from public.claim_picture_jobs($1, $2, $3, $4) p;
 select s.picture_id, s.applied, s.status from public.settle_picture_jobs($1) s;
 
 -- name: next_picture
-select extract(epoch from min(p.due_at) - clock_timestamp())::float8 as seconds
-from public.picture_jobs p where p.due_at is not null;
+select extract(epoch from least(
+  (select min(p.due_at) from public.picture_jobs p
+    where p.due_at is not null and p.status <> 'queued'),
+  (select min(p.due_at) from public.picture_jobs p where p.status = 'queued')
+) - clock_timestamp())::float8 as seconds;
 
 -- name: last_submit
 select c.call_id, extract(epoch from c.started_at)::float8 as started_at,
@@ -76,19 +79,12 @@ left join lateral public.prompt_partial(j.id) t on true
 where p.job_id = any ($1)
 group by p.job_id;
 
--- name: pictures_ahead
-select count(*) as ahead from (
-  select from public.picture_jobs p
-  where p.status = 'queued' and (p.priority > $1 or p.priority = $1 and p.created_at < $2)
-  limit 1000
-) a;
-
 -- name: picture_pace
 select avg(extract(epoch from p.completed_at - coalesce(p.submitted_at, p.created_at)))::float8
   as seconds
 from (
   select q.completed_at, q.submitted_at, q.created_at from public.picture_jobs q
-  where q.status = 'succeeded' order by q.created_at desc limit 50
+  where q.status = 'succeeded' order by q.completed_at desc limit 50
 ) p;
 
 -- name: prune_picture_webhooks

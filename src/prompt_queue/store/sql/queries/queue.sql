@@ -215,7 +215,14 @@ select public.free_expired_prompt_leases() + public.free_expired_picture_leases(
     select q.job_id from public.prompt_job_queue q
     where q.state = 'capped' order by q.user_id, q.priority desc, q.claim_key limit 1
   ) is not null as capped,
-  exists (select from public.picture_jobs p where p.due_at <= clock_timestamp()) as pictures;
+  exists (
+    select from public.picture_jobs p
+    where p.status <> 'queued' and p.due_at is not null and p.due_at <= clock_timestamp()
+    order by p.due_at limit 1
+  ) or exists (
+    select from public.picture_jobs p
+    where p.status = 'queued' and p.due_at <= clock_timestamp() order by p.due_at limit 1
+  ) as pictures;
 
 -- name: renew_queue
 select public.renew_prompt_job_queue() as renewed;
