@@ -81,6 +81,10 @@ async def _run(settings: Settings, dsn: str) -> None:
             variable_name("wavespeed_api_key"): key,
             variable_name("wavespeed_api_base"): f"http://127.0.0.1:{stand_in_port}",
             variable_name("picture_stand_in"): "true",
+            # Nobody's account: its limits would only make a first try slow.
+            variable_name("wavespeed_level"): os.environ.get(
+                variable_name("wavespeed_level"), "none"
+            ),
         }
         painting = (sys.executable, "-m", "prompt_queue.simulator.wavespeed",
                     f"--port={stand_in_port}", f"--api-key={key}", "--latency=1")  # fmt: skip

@@ -1,6 +1,5 @@
 """Jobs that become pictures: one short method per statement."""
 
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -187,12 +186,6 @@ def _outcome(claim: PictureClaim, outcome: PictureOutcome) -> Mapping[str, Any]:
 
 
 def _row(row: asyncpg.Record) -> PictureRow:
-    values = {name: row[name] for name in PictureRow.__slots__ if name in row}
-    outputs = values["outputs"] or []
-    return PictureRow(
-        **values
-        | {
-            "status": PictureStatus(values["status"]),
-            "outputs": json.loads(outputs) if isinstance(outputs, str) else outputs,
-        }
-    )
+    values = {name: row[name] for name in PictureRow.__slots__}
+    found = {"status": PictureStatus(row["status"]), "outputs": row["outputs"] or []}
+    return PictureRow(**values | found)
