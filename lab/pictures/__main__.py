@@ -2,12 +2,13 @@
 
 import argparse
 import asyncio
+import signal
 import sys
 from pathlib import Path
 
 from lab.pictures.judging import judge, report
 from lab.pictures.plan import plan
-from lab.pictures.run import play
+from lab.pictures.run import play, world
 
 _BOOKED = """
 select coalesce(sum(c.cost_usd), 0)::float8 as usd
@@ -16,17 +17,15 @@ from public.provider_calls c where c.leg = 'picture'
 
 
 async def _run(submits: int, webhooks: int, seed: int, path: Path, command: str) -> int:
-    quiet = not sys.stderr.isatty()
-    played, world = await play(
-        plan(submits, webhooks, seed), lambda said: None if quiet else print(said, file=sys.stderr)
-    )
-    try:
-        (row,) = await world.stack.sql(_BOOKED)
-        found = judge(played, world.provider.calls(), row["usd"], world.forger.answers)
-    finally:
-        world.stack.close()
-        world.provider.stop()
-    path.write_text(report(played, found, world.forger.answers, command))
+    def say(said: str) -> None:
+        if sys.stderr.isatty():
+            sys.stderr.write(f"{said}\n")
+
+    async with world() as here:
+        played = await play(plan(submits, webhooks, seed), here, say)
+        (row,) = await here.stack.sql(_BOOKED)
+        found = judge(played, here.provider.calls(), row["usd"], here.forger.answers)
+    path.write_text(report(played, found, here.forger.answers, command))
     sys.stdout.write(path.read_text())
     return 1 if found.violations else 0
 
@@ -39,6 +38,8 @@ def main() -> int:
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--report", type=Path, default=Path("lab/pictures.md"))
     options = parser.parse_args()
+    # Told to stop, it ends what it has started.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
     command = " ".join(["python -m lab.pictures", *sys.argv[1:]])
     return asyncio.run(
         _run(options.submits, options.webhooks, options.seed, options.report, command)

@@ -7,6 +7,9 @@ from typing import Any
 
 from lab.pictures.run import Played
 
+_HONEST = {"outcome_unknown", "worker_died"}
+"""Ends that say what is not known, or that nothing was sent."""
+
 
 @dataclass
 class Judgement:
@@ -39,9 +42,11 @@ def judge(
             found.violations.append(f"{trial.number} ({trial.kind}) is {one.status or 'open'}")
         if bought > 1:
             found.violations.append(f"{trial.number} ({trial.kind}) was bought {bought} times")
+        if one.error_code == "worker_died" and bought:
+            found.violations.append(f"{trial.number} ({trial.kind}) was given up, and bought")
         if one.status == "succeeded" and bought != 1:
             found.violations.append(f"{trial.number} ({trial.kind}) succeeded with {bought} bought")
-        if one.status == "failed" and one.error_code != "outcome_unknown":
+        if one.status == "failed" and one.error_code not in _HONEST:
             found.violations.append(f"{trial.number} ({trial.kind}) failed: {one.error_code}")
     charged = sum(s["cost_usd"] for s in submits if s["charged"] and not s["refunded"])
     if abs(charged - booked_usd) > 1e-6:

@@ -38,8 +38,7 @@ def test_the_judge_sees_what_must_not_be() -> None:
     trials = [Trial(n, "x") for n in range(4)]
     ends = [("succeeded", None), ("running", None), ("failed", "refused"), ("succeeded", None)]
     played = [
-        Played(trial, "j", status, code, resubmitted=False, took=0.0)
-        for trial, (status, code) in zip(trials, ends, strict=True)
+        Played(trial, "j", status, code) for trial, (status, code) in zip(trials, ends, strict=True)
     ]
     submits = [
         {"prompt": trials[0].prompt, "charged": True, "refunded": False, "cost_usd": 0.5}
