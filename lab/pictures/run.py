@@ -59,7 +59,7 @@ async def world() -> AsyncIterator[World]:
             "XAI_API_KEY": "none", "XAI_API_BASE": "http://127.0.0.1:9/v1",
             "WAVESPEED_API_KEY": provider.api_key, "WAVESPEED_API_BASE": provider.base_url,
             "PROMPT_QUEUE_PICTURE_STAND_IN": "true", "PROMPT_QUEUE_WAVESPEED_LEVEL": "none",
-            "PROMPT_QUEUE_RECONCILE_SECONDS": "4",
+            "PROMPT_QUEUE_RECONCILE_SECONDS": "15",
             "PROMPT_QUEUE_TRUSTED_IMAGE_HOSTS": pictures.host_port,
             "PROMPT_QUEUE_RETRY_BASE_DELAY_MS": "200",
             "PROMPT_QUEUE_LEASE_SECONDS": str(LEASE_SECONDS),

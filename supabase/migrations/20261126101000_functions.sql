@@ -657,7 +657,9 @@ begin
     select p.id, p.job_id, p.user_id, p.number, p.status, p.worker, p.lease_losses + 1 as losses,
       p.status = 'submitting' and p.prediction_id is null and exists (
         select from public.provider_calls c
-        where c.job_id = p.id and c.leg = 'picture' and c.state = 'sent'
+        where c.job_id = p.id and c.leg = 'picture' and c.lease_token = p.lease_token
+          -- Or answered well, and its worker died before it could say what it had bought.
+          and (c.state <> 'answered' or c.error_code is null)
       ) as was_sent
     from public.picture_jobs p
     where p.lease_until is not null and p.lease_until < v_now
@@ -838,6 +840,26 @@ begin
 end
 $$;
 -- <<< note_picture_hint
+
+-- >>> picture_is_due
+-- Whether a picture is to be looked at or bought now.
+create or replace function public.picture_is_due()
+returns boolean
+language sql
+volatile
+set search_path = ''
+set enable_seqscan = off
+as $$
+  select exists (
+    select from public.picture_jobs p
+    where p.status <> 'queued' and p.due_at is not null and p.due_at <= clock_timestamp()
+    order by p.due_at limit 1
+  ) or exists (
+    select from public.picture_jobs p
+    where p.status = 'queued' and p.due_at <= clock_timestamp() order by p.due_at limit 1
+  )
+$$;
+-- <<< picture_is_due
 
 -- >>> picture_job_status
 -- The status of a job by those of its pictures: while one is on its way, the furthest of these; at
@@ -1255,8 +1277,8 @@ begin
       when v_is.status = 'submitting' and v_one.outcome in ('released', 'postponed', 'retry', 'failed')
         and exists (
           select from public.provider_calls c
-          where c.job_id = v_is.id and c.leg = 'picture' and c.state <> 'answered'
-            and c.lease_token = v_one.lease_token
+          where c.job_id = v_is.id and c.leg = 'picture' and c.lease_token = v_one.lease_token
+            and (c.state <> 'answered' or c.error_code is null)
         ) then 'unknown'
       when (v_one.outcome = 'retry' or v_one.outcome = 'again' and v_is.prediction_id is not null)
         and v_is.retry_count >= v_is.max_retries then 'failed'

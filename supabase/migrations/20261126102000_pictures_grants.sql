@@ -50,7 +50,7 @@ begin
       and p.proname in (
         'cancel_picture_job', 'claim_picture_jobs', 'create_picture_job',
         'free_expired_picture_leases', 'insert_row_of_jobs', 'note_picture_hint',
-        'picture_job_status', 'picture_word', 'project_picture_jobs', 'release_picture_jobs',
+        'picture_is_due', 'picture_job_status', 'picture_word', 'project_picture_jobs', 'release_picture_jobs',
         'release_waiting_pictures', 'reopen_picture_jobs', 'resolve_picture_call',
         'retry_picture_job', 'settle_picture_jobs'
       )

@@ -235,6 +235,7 @@ async def test_a_worker_that_dies_in_a_submit_leaves_it_unknown(studio: Studio) 
     await asyncio.sleep(0.05)
     await studio.workers.look_after()
     assert await studio.status(job_id) == "submission_unknown"
+    await buy_and_die(studio)
     submit = await studio.store.last_submit(claim.job_id)
     assert submit is not None
     assert submit.call_id == call
@@ -246,6 +247,18 @@ async def test_a_worker_that_dies_in_a_submit_leaves_it_unknown(studio: Studio) 
     row = await studio.row_of(other)
     assert (row.status, row.error_code) == ("failed", "worker_died")
     assert await studio.status(job_id) == "submission_unknown"
+
+
+async def buy_and_die(studio: Studio) -> None:
+    """It heard what it had bought, wrote the end of the call, and died before the settle."""
+    job_id, _ = await studio.create()
+    (claim,) = [one for one in await studio.claim(9, lease=0.01) if one.order_id == job_id]
+    call, _ = await studio.intend(claim)
+    await studio.prompts.end_calls([CallEnd(call, answered=True, http_status=200)])
+    await asyncio.sleep(0.05)
+    await studio.workers.look_after()
+    assert await studio.status(job_id) == "submission_unknown"
+    await studio.store.cancel(job_id)
 
 
 @pytest.mark.parametrize("outcome", ["released", "postponed", "retry", "failed"])

@@ -20,7 +20,9 @@ begin
     select p.id, p.job_id, p.user_id, p.number, p.status, p.worker, p.lease_losses + 1 as losses,
       p.status = 'submitting' and p.prediction_id is null and exists (
         select from public.provider_calls c
-        where c.job_id = p.id and c.leg = 'picture' and c.state = 'sent'
+        where c.job_id = p.id and c.leg = 'picture' and c.lease_token = p.lease_token
+          -- Or answered well, and its worker died before it could say what it had bought.
+          and (c.state <> 'answered' or c.error_code is null)
       ) as was_sent
     from public.picture_jobs p
     where p.lease_until is not null and p.lease_until < v_now

@@ -51,8 +51,8 @@ begin
       when v_is.status = 'submitting' and v_one.outcome in ('released', 'postponed', 'retry', 'failed')
         and exists (
           select from public.provider_calls c
-          where c.job_id = v_is.id and c.leg = 'picture' and c.state <> 'answered'
-            and c.lease_token = v_one.lease_token
+          where c.job_id = v_is.id and c.leg = 'picture' and c.lease_token = v_one.lease_token
+            and (c.state <> 'answered' or c.error_code is null)
         ) then 'unknown'
       when (v_one.outcome = 'retry' or v_one.outcome = 'again' and v_is.prediction_id is not null)
         and v_is.retry_count >= v_is.max_retries then 'failed'

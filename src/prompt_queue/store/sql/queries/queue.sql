@@ -215,14 +215,7 @@ select public.free_expired_prompt_leases() + public.free_expired_picture_leases(
     select q.job_id from public.prompt_job_queue q
     where q.state = 'capped' order by q.user_id, q.priority desc, q.claim_key limit 1
   ) is not null as capped,
-  exists (
-    select from public.picture_jobs p
-    where p.status <> 'queued' and p.due_at is not null and p.due_at <= clock_timestamp()
-    order by p.due_at limit 1
-  ) or exists (
-    select from public.picture_jobs p
-    where p.status = 'queued' and p.due_at <= clock_timestamp() order by p.due_at limit 1
-  ) as pictures;
+  public.picture_is_due() as pictures;
 
 -- name: renew_queue
 select public.renew_prompt_job_queue() as renewed;
