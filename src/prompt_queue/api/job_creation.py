@@ -16,7 +16,7 @@ from prompt_queue.api.picture_schemas import Created
 from prompt_queue.api.picture_views import created_view
 from prompt_queue.api.problems import Problem, documented
 from prompt_queue.api.urls import check_pictures
-from prompt_queue.api.views import answer, refused_job
+from prompt_queue.api.views import answer, key_reused, refused_job
 from prompt_queue.jobs.errors import BadInput
 from prompt_queue.jobs.generation_models import check_picture_count, find_picture_model
 from prompt_queue.jobs.job import Operation
@@ -135,11 +135,7 @@ async def _create(
     except JobIncomplete as error:
         raise Problem("invalid_request", str(error)) from None
     except KeyReused:
-        raise Problem(
-            "idempotency_key_reused",
-            "This Idempotency-Key was used for a different body within the last 24 hours; use a "
-            "new key for a new request.",
-        ) from None
+        raise key_reused() from None
     except JobRefused as error:
         raise refused_job(error) from error
     body = Created.model_validate(created.response)

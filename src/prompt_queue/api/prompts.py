@@ -29,7 +29,14 @@ from prompt_queue.api.schemas import (
     Timeline,
 )
 from prompt_queue.api.urls import check_pictures
-from prompt_queue.api.views import acceptance_headers, accepted, answer, job_view, refused_job
+from prompt_queue.api.views import (
+    acceptance_headers,
+    accepted,
+    answer,
+    job_view,
+    key_reused,
+    refused_job,
+)
 from prompt_queue.failpoints import reached
 from prompt_queue.jobs.job import PromptJob, Status
 from prompt_queue.store.intake import (
@@ -280,11 +287,7 @@ async def _put_in(
     except RowMissing as error:
         raise Problem("row_not_found", str(error)) from None
     except KeyReused:
-        raise Problem(
-            "idempotency_key_reused",
-            "This Idempotency-Key was used for a different body within the last 24 hours; use a "
-            "new key for a new request.",
-        ) from None
+        raise key_reused() from None
     except JobRefused as error:
         raise refused_job(error) from error
     reached("enqueue.committed")

@@ -31,6 +31,15 @@ def refused_job(error: JobRefused) -> Problem:
     return Problem("invalid_request", "The database's own rules refuse this job.")
 
 
+def key_reused() -> Problem:
+    """The answer where a key belongs to another request."""
+    return Problem(
+        "idempotency_key_reused",
+        "This Idempotency-Key was used for a different body within the last 24 hours; use a new "
+        "key for a new request.",
+    )
+
+
 def job_urls(base_url: str, job_id: UUID) -> JobUrls:
     """Where to go on with a job."""
     here = f"{base_url}/api/prompt/queue/{job_id}"
