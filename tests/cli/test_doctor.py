@@ -1,5 +1,7 @@
 """`doctor`: the conclusions as pure functions, and the command against real servers."""
 
+from decimal import Decimal
+
 import pytest
 
 from prompt_queue.cli import findings
@@ -7,7 +9,7 @@ from prompt_queue.cli.findings import ProviderAnswer, State
 from prompt_queue.generation.listing import model_names
 from prompt_queue.store.database import connect
 from prompt_queue.store.worker_store import WorkerStore
-from prompt_queue.testing import StandIn
+from prompt_queue.testing import StandIn, WaveSpeedStandIn
 from tests.cli.conftest import Jobs
 from tests.cli.shell import Ran, Shell, error_lines
 
@@ -33,6 +35,36 @@ async def test_a_healthy_house_passes(shell: Shell, jobs: Jobs, xai_stand_in: St
     assert found["provider"]["state"] == "warn"
     assert found["provider"]["detail"].startswith("the stand-in answers")
     assert found["workers"]["detail"] == "1 worker, 2 of 32 slots busy"
+    assert (found["pictures"]["state"], "WAVESPEED_API_KEY" in found["pictures"]["detail"]) == (
+        "warn", True,
+    )  # fmt: skip
+
+
+async def test_the_account_for_pictures_is_looked_at(
+    shell: Shell, jobs: Jobs, wavespeed_stand_in: WaveSpeedStandIn
+) -> None:
+    """What it has; a key that is not taken or that no header carries, a server that is away."""
+    good = {
+        "WAVESPEED_API_KEY": wavespeed_stand_in.api_key,
+        "WAVESPEED_API_BASE": wavespeed_stand_in.base_url,
+    }
+    cases = (
+        ({}, "ok", "USD"),
+        ({"WAVESPEED_API_KEY": "wrong"}, "fail", "not set up correctly"),
+        ({"WAVESPEED_API_BASE": "http://127.0.0.1:9"}, "fail", "could not be reached"),
+        ({"WAVESPEED_API_KEY": "schlüssel"}, "fail", "no key has"),
+    )
+    for changed, state, words in cases:
+        ran = await shell.with_environment(**(good | changed)).run("doctor", "--json")
+        found = by_check(ran)["pictures"]
+        assert (found["state"], words in found["detail"]) == (state, True), found
+
+
+def test_an_empty_account_fails() -> None:
+    """Pictures would wait."""
+    assert findings.pictures_finding(BASE, Decimal("0.1")).state is State.FAIL
+    assert findings.pictures_finding(BASE, Decimal(5)).state is State.OK
+    assert findings.pictures_finding(BASE, None).state is State.OK
 
 
 async def test_jobs_without_a_worker_fail_with_what_to_start(shell: Shell, jobs: Jobs) -> None:

@@ -64,8 +64,9 @@ def examine(data_dir: Path | None) -> list[Finding]:
             found += asyncio.run(_database(dsn, settings))
     except EmbeddedPostgresError as error:
         found.append(Finding("database", State.FAIL, str(error), "do what the sentence says"))
-    with spinner("asking the provider"):
+    with spinner("asking the providers"):
         found += asyncio.run(_provider(settings))
+        found.append(asyncio.run(_pictures(settings)))
     return found
 
 
@@ -148,6 +149,27 @@ async def _provider(settings: "Settings") -> list[Finding]:
     if answer.status == 200:
         found.append(findings.models_finding(settings.models, answer.models))
     return found
+
+
+async def _pictures(settings: "Settings") -> Finding:
+    from prompt_queue.dispatch.replies import CallRefused
+    from prompt_queue.dispatch.wavespeed import WaveSpeedClient
+    from prompt_queue.guards.egress import guarded_session, provider_session
+
+    base, key = settings.wavespeed_api_base, settings.wavespeed_api_key
+    if key is None:
+        return findings.no_picture_key_finding()
+    async with provider_session(base) as session, guarded_session() as outside:
+        try:
+            client = WaveSpeedClient(session, outside, base, key.get_secret_value())
+            async with asyncio.timeout(PROVIDER_SECONDS):
+                return findings.pictures_finding(base, await client.balance())
+        except TimeoutError:
+            return findings.pictures_refused_finding(base, "there was no answer in time")
+        except CallRefused as refused:
+            return findings.pictures_refused_finding(base, str(refused.failure))
+        except ValueError as error:
+            return findings.pictures_refused_finding(base, str(error))
 
 
 async def ask_provider(base: str, key: str, seconds: float = PROVIDER_SECONDS) -> ProviderAnswer:

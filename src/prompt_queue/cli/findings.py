@@ -2,6 +2,7 @@
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
+from decimal import Decimal
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
@@ -15,6 +16,9 @@ ALIVE_SECONDS = 30.0
 CLOCK_SECONDS = 2.0
 OLD_JOB_SECONDS = 600.0
 LEAST_FREE_BYTES = 1_000_000_000
+LEAST_BALANCE_USD = Decimal("0.20")
+"""About the price of the dearest picture."""
+
 OLDEST_POSTGRES, NEWEST_POSTGRES = 15, 18
 MANY_CONNECTIONS = 0.8
 
@@ -214,3 +218,29 @@ def models_finding(wanted: Sequence[str], offered: Collection[str]) -> Finding:
 
 def _count(number: int, thing: str) -> str:
     return f"{number} {thing}" if number == 1 else f"{number} {thing}s"
+
+
+def no_picture_key_finding() -> Finding:
+    """There is no key for pictures."""
+    return Finding(
+        "pictures",
+        State.WARN,
+        "no WAVESPEED_API_KEY: prompts do not become pictures; `up` brings a stand-in",
+        "set WAVESPEED_API_KEY to have pictures made by WaveSpeed",
+    )
+
+
+def pictures_finding(base: str, balance: Decimal | None) -> Finding:
+    """Whether the account for pictures can pay for one."""
+    if balance is None:
+        return Finding("pictures", State.OK, f"{base} answers and takes the key")
+    seen = f"{base} answers; the account has {balance:.2f} USD"
+    if balance < LEAST_BALANCE_USD:
+        return Finding("pictures", State.FAIL, seen, "top the account up; pictures wait")
+    return Finding("pictures", State.OK, seen)
+
+
+def pictures_refused_finding(base: str, why: str) -> Finding:
+    """The account for pictures could not be asked."""
+    advice = "check WAVESPEED_API_KEY, WAVESPEED_API_BASE, the network and the account"
+    return Finding("pictures", State.FAIL, f"{base}: {why}", advice)
