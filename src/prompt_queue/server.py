@@ -44,8 +44,9 @@ _ROUTERS = (
 # Refused before any statement: wrong password, no such database, not accepting connections.
 _NO_CONNECTION = ("28", "3D", "55000")
 _DESCRIPTION = (
-    "Pictures in, Grok prompts out. Errors are `application/problem+json` (RFC 9457) with a `code` "
-    "that is mirrored in the header `X-Error-Code`; every answer has an `X-Request-Id`."
+    "Pictures in, Grok prompts out, and pictures from them. Errors are "
+    "`application/problem+json` (RFC 9457) with a `code` that is mirrored in the header "
+    "`X-Error-Code`; every answer has an `X-Request-Id`."
 )
 
 

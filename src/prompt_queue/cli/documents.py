@@ -59,14 +59,14 @@ def place_document(job: PromptJob, place: "Place | None", stats: "QueueStats") -
 
 
 def event_documents(created_at: datetime, events: Sequence[Mapping[str, Any]]) -> list[JsonObject]:
-    """What happened to a job; `offsetSeconds` counts from its creation."""
+    """What happened to a job; `offsetSeconds` counts from its creation, at which some begin."""
     return [
         {
             "id": event["id"],
             "kind": event["kind"],
             "data": event["data"],
             "createdAt": event["created_at"],
-            "offsetSeconds": round((event["created_at"] - created_at).total_seconds(), 3),
+            "offsetSeconds": max(round((event["created_at"] - created_at).total_seconds(), 3), 0.0),
         }
         for event in events
     ]
