@@ -65,12 +65,14 @@ class DispatchStation:
         self._lease_seconds = lease_seconds
         self._poll_seconds = poll_seconds
         self._quiet_until = 0.0
+        self._skipped = False
         self._settles: Grouped[tuple[PictureClaim, PictureOutcome], Settled] = Grouped(self._write)
 
     async def claim(self, limit: int) -> Sequence[PictureClaim]:
         """Take up to `limit` pictures that are due; after a look in vain none for a moment."""
         clock = asyncio.get_running_loop().time
-        if clock() < self._quiet_until:
+        self._skipped = clock() < self._quiet_until
+        if self._skipped:
             return []
         claims = await self._store.claim(
             limit, self._worker, self._lease_seconds, STEP_SECONDS + self._lease_seconds
@@ -81,7 +83,10 @@ class DispatchStation:
         return claims
 
     async def held_back(self) -> float | None:
-        """Seconds until the next picture is due, where that is soon."""
+        """Seconds until the next picture is due, where that is soon, or until the next look."""
+        if self._skipped:
+            # Whoever woke the loop may have meant a picture.
+            return max(self._quiet_until - asyncio.get_running_loop().time(), 0.0)
         seconds = await self._store.seconds_to_next()
         return seconds if seconds is not None and 0 < seconds <= SOON_SECONDS else None
 
