@@ -11,6 +11,7 @@ from uuid import UUID
 from prompt_queue.dispatch.deciding import FIRST_LOOK_SECONDS, FailedThere, decide, look_again
 from prompt_queue.dispatch.ledger import Ledger, Memory
 from prompt_queue.dispatch.payload import build_body
+from prompt_queue.dispatch.prices import Prices
 from prompt_queue.dispatch.reconcile import is_ours
 from prompt_queue.dispatch.replies import (
     DECLINED,
@@ -38,6 +39,9 @@ from prompt_queue.jobs.policies import Sign, policy_of
 
 PROVIDER = "wavespeed"
 """The name under which gate, breaker and pauses know the account."""
+
+_LATE_SHARE = 1 / 3
+"""Of the time for which an unknown submit is looked for: so late it may still be sent."""
 
 logger = logging.getLogger(__name__)
 
@@ -97,6 +101,7 @@ class Dispatcher:
         callback: Callable[[UUID], str | None] = lambda _call: None,
     ) -> None:
         self._client = client
+        self._prices = Prices(client)
         self._pictures = pictures
         self._saver = saver
         self._memory = memory
@@ -132,13 +137,19 @@ class Dispatcher:
         if model is None:
             raise ModelUnusable(f"There is no picture model {claim.generation_model}.")
         body = await self._body(model, claim)
+        price = await self._prices.of(model, body)
+        latest = asyncio.get_running_loop().time() + self._times.reconcile * _LATE_SHARE
         intent = await ledger.intend(claim)
         try:
             await asyncio.sleep(intent.send_in)
             callback = self._callback(intent.call_id)
         except BaseException:
-            await ledger.record(CallEnd(intent.call_id, answered=True, error_code="not_sent"))
+            await ledger.record(_not_sent(intent.call_id))
             raise
+        if asyncio.get_running_loop().time() > latest + intent.send_in:
+            # Frozen since: others may look for this submit already, and send one in its place.
+            await ledger.record(_not_sent(intent.call_id))
+            return PictureOutcome(outcome="postponed")
         try:
             bought = await self._client.submit(model.name, body, callback)
         except CallRefused as refused:
@@ -160,7 +171,7 @@ class Dispatcher:
         await ledger.record(
             CallEnd(
                 intent.call_id, answered=True, http_status=200, model=model.name,
-                usage=Usage(cost_usd=model.price_usd), sign=Sign.GOOD,
+                usage=Usage(cost_usd=price), sign=Sign.GOOD,
             )
         )  # fmt: skip
         return PictureOutcome(outcome="submitted", delay=look_again(0.0), prediction_id=bought.id)
@@ -193,7 +204,7 @@ class Dispatcher:
         known = await self._memory.known([one.id for one in mine])
         free = [one for one in mine if one.id not in known]
         if free:
-            await self._memory.resolve_call(claim.job_id, _price(claim))
+            await self._memory.resolve_call(claim.job_id, self._price(claim))
             return PictureOutcome(outcome="submitted", prediction_id=free[-1].id)
         if submit.seconds_ago < self._times.reconcile:
             left = self._times.reconcile - submit.seconds_ago
@@ -209,6 +220,10 @@ class Dispatcher:
         logger.warning("picture %s is sent again: its submit is not to be found", claim.job_id)
         return PictureOutcome(outcome="again")
 
+    def _price(self, claim: PictureClaim) -> Decimal:
+        model = find_picture_model(claim.generation_model)
+        return self._prices.last(model) if model else Decimal(0)
+
     async def _look(self, claim: PictureClaim) -> PictureOutcome:
         task = await self._client.result(claim.prediction_id or "")
         if task is None:
@@ -221,7 +236,7 @@ class Dispatcher:
         match task.stage:
             case Stage.MADE:
                 # A webhook may have come instead of the answer to the submit.
-                await self._memory.resolve_call(claim.job_id, _price(claim))
+                await self._memory.resolve_call(claim.job_id, self._price(claim))
                 return _made(task)
             case Stage.FAILED:
                 await self._memory.resolve_call(claim.job_id, Decimal(0))
@@ -244,9 +259,8 @@ class Dispatcher:
         return PictureOutcome(outcome="succeeded", outputs=[asdict(one) for one in saved])
 
 
-def _price(claim: PictureClaim) -> Decimal:
-    model = find_picture_model(claim.generation_model)
-    return model.price_usd if model else Decimal(0)
+def _not_sent(call_id: UUID) -> CallEnd:
+    return CallEnd(call_id, answered=True, error_code="not_sent")
 
 
 def _made(task: Prediction) -> PictureOutcome:

@@ -13,6 +13,7 @@ from prompt_queue.jobs.errors import BadInput, Transient
 from prompt_queue.jobs.picture import SavedPicture
 
 MOST_OUTPUT_BYTES = 64 * 1024 * 1024
+_SAVED_AT_ONCE = 2
 _SECONDS = 60.0
 _ROLE = "picture that was made"
 
@@ -31,10 +32,13 @@ class OutputSaver:
     def __init__(self, session: GuardedSession, outputs: Outputs) -> None:
         self._session = session
         self._outputs = outputs
+        # Each may take 64 MB as a file, and more while its thumbnail is made.
+        self._saving = asyncio.Semaphore(_SAVED_AT_ONCE)
 
     async def save_all(self, urls: Sequence[str]) -> list[SavedPicture]:
         """The outputs in our storage. Raises Transient, BadInput for what is no picture."""
-        return [await self._save(url) for url in urls]
+        async with self._saving:
+            return [await self._save(url) for url in urls]
 
     async def _save(self, url: str) -> SavedPicture:
         try:
