@@ -13,6 +13,7 @@ from tests.proofs.scenarios import SCENARIOS
 
 from lab.breaker_mutants import BREAKER_MUTANTS
 from lab.mutant import Edit, Mutant, mutant
+from lab.picture_mutants import PICTURE_MUTANTS
 from lab.sharing_mutants import SHARING_MUTANTS
 from prompt_queue.store.bundle import present_functions
 
@@ -254,6 +255,7 @@ MUTANTS: tuple[Mutant, ...] = (
     mutant("prune: young events", "prune_prompt_job_events", "secs => p_days * 86400", "secs => 0"),
     *BREAKER_MUTANTS,
     *SHARING_MUTANTS,
+    *PICTURE_MUTANTS,
 )
 AS_THEY_ARE = Mutant("the functions as they are", ())
 

@@ -46,7 +46,7 @@ class Acts:
 
     def __init__(self, connection: asyncpg.Connection, row: UUID) -> None:
         self.connection = connection
-        self._row = row
+        self.row = row
 
     @classmethod
     async def open(cls, url: str) -> "Acts":
@@ -83,7 +83,8 @@ class Acts:
     async def clear(self) -> None:
         """Remove every job with all that belongs to it."""
         await self.connection.execute(
-            "delete from jobs; delete from public.prompt_generation_jobs;"
+            "delete from public.jobs; delete from public.picture_jobs;"
+            "delete from public.picture_webhooks; delete from public.prompt_generation_jobs;"
             "delete from public.prompt_job_queue;"
             "delete from public.prompt_job_events; delete from public.provider_calls;"
             "delete from public.prompt_model_health; delete from public.prompt_operator_log;"
@@ -97,7 +98,7 @@ class Acts:
         answer: UUID = await self.connection.fetchval(
             "select public.enqueue_prompt_job("
             "$1, 'https://example.com/a', p_max_retries => $2, p_priority => $3)",
-            self._row, max_retries, priority,
+            self.row, max_retries, priority,
         )  # fmt: skip
         return answer
 

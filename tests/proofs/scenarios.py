@@ -8,6 +8,8 @@ import asyncpg
 from tests.proofs.acts import PROMPT, Acts
 from tests.proofs.care import CARE
 from tests.proofs.outages import OUTAGES
+from tests.proofs.picture_fates import PICTURE_FATES
+from tests.proofs.pictures import PICTURES
 from tests.proofs.sharing import SHARING
 
 Scenario = Callable[[Acts, Acts], Awaitable[None]]
@@ -260,4 +262,6 @@ SCENARIOS: tuple[Scenario, ...] = (
     *CARE,
     *OUTAGES,
     *SHARING,
+    *PICTURES,
+    *PICTURE_FATES,
 )
