@@ -28,6 +28,12 @@ def prompts(stack: Stack, ids: list[str]) -> tuple[set[str], list[str]]:
     return {job["generatedPrompt"] for job in jobs}, sorted({job["source"] for job in jobs})
 
 
+def the_only_one_at_work(stack: Stack, ids: list[str]) -> str | None:
+    """A follower is at work too for the moment in which it learns that another asks already."""
+    at_work = [i for i in ids if stack.job(i)["status"] == "processing"]
+    return at_work[0] if len(at_work) == 1 else None
+
+
 def test_fifty_identical_posts_cost_one_call(
     make_stack: StackFactory, xai_stand_in: StandIn, picture_server: PictureServer
 ) -> None:
@@ -71,7 +77,7 @@ def test_the_leader_is_cancelled_and_another_asks(
     stack = make_stack(workers=2, lease_seconds=2, cache_seconds=600)
     ids = fifty(stack, picture_server.add("t.png", plain("teal")))
     wait_for(xai_stand_in.calls, 10, "the provider was asked")
-    (leader,) = [i for i in ids if stack.job(i)["status"] == "processing"]
+    leader = wait_for(lambda: the_only_one_at_work(stack, ids), 20, "one asks, the others wait")
     assert stack.request("DELETE", f"/api/prompt/queue/{leader}").status in {200, 204}
     words, _ = prompts(stack, [i for i in ids if i != leader])
     assert len(words) == 1
