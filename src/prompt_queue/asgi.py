@@ -14,6 +14,7 @@ from fastapi import FastAPI
 from prompt_queue import __version__
 from prompt_queue.api.clock import DatabaseClock
 from prompt_queue.api.estimates import Estimates
+from prompt_queue.api.forecasts import Forecasts
 from prompt_queue.api.waiting import JobWatch
 from prompt_queue.server import InitReport, Parts, create_app
 from prompt_queue.settings import DEMO_MODEL_ID, DEMO_ROW_ID, DEMO_USER_ID, Settings
@@ -24,10 +25,12 @@ from prompt_queue.store.intake import Intake
 from prompt_queue.store.migrate import MigrationError, migrate, missing_versions, read_migrations
 from prompt_queue.store.model_store import ModelStore
 from prompt_queue.store.operator_store import OperatorStore
+from prompt_queue.store.outlook import Ladder, look_out
 from prompt_queue.store.picture_intake import PictureIntake
 from prompt_queue.store.picture_store import PictureStore
 from prompt_queue.store.prompt_store import PromptStore
 from prompt_queue.store.row_store import RowStore
+from prompt_queue.store.wait_store import WaitStore
 from prompt_queue.store.worker_store import WorkerStore
 from prompt_queue.telemetry import Event, log
 from prompt_queue.worker.picture_access import link_signer, local_pictures
@@ -113,6 +116,8 @@ async def build(settings: Settings, dsn: str) -> AsyncIterator[FastAPI]:
     picture_store = PictureStore(database)
     picture_watch = JobWatch(picture_store.versions)
 
+    estimates, waits, ladder = Estimates(store.stats), WaitStore(database), Ladder(settings.models)
+
     async def database_seconds() -> float:
         return (await worker_store.facts()).clock_seconds
 
@@ -136,7 +141,9 @@ async def build(settings: Settings, dsn: str) -> AsyncIterator[FastAPI]:
         initialise=lambda: initialise(settings, database),
         pending_migrations=schema.pending,
         clock=DatabaseClock(database_seconds),
-        estimates=Estimates(store.stats),
+        estimates=estimates,
+        forecasts=Forecasts(estimates, lambda stats: look_out(waits, stats, ladder)),
+        wait_store=waits,
         watch=watch,
         local_user_id=settings.local_user_id,
         cron_secret=settings.cron_secret.get_secret_value() if settings.cron_secret else None,

@@ -15,6 +15,7 @@ KEYS = {
     "promptJobId", "rowId", "modelId", "status", "generatedPrompt", "error", "errorCode",
     "partialPrompt",
     "priority", "priorityBand", "retryCount", "maxRetries", "position", "estimatedWaitTime",
+    "positionExact", "eta", "etaReason", "waitingReason",
     "nextAttemptAt", "source", "model", "standIn", "targetUrl", "refUrls", "createdAt",
     "startedAt", "completedAt", "updatedAt", "urls", "strategy", "degraded", "minQuality",
     "operation",

@@ -20,6 +20,7 @@ _FILLED: set[int] = set()
 OURS = (
     "prompt_generation_jobs", "prompt_job_queue", "prompt_job_events", "provider_calls", "jobs",
     "prompt_cache", "prompt_flights", "prompt_partials", "picture_jobs",
+    "prompt_promises",
 )  # fmt: skip
 
 CLAIM = "select id, lease_token from claim_prompt_jobs(3, 'planner', 30)"
@@ -277,6 +278,42 @@ async def test_statistics_do_not_look_at_jobs(crowded: asyncpg.Connection) -> No
         after = await crowded.fetchval(counter)
     assert (stats["total_queued"], stats["total_completed"]) == (CROWDED, CROWDED)
     assert after == before
+
+
+async def test_forecasts_and_tests_of_promises_look_at_few_rows(
+    crowded: asyncpg.Connection,
+) -> None:
+    """However many promises are open or over, with statistics old and new."""
+    await crowded.execute(
+        "insert into prompt_promises (job_id, priority, start_base, start_spread, start_p50, "
+        "start_p90, done_base, done_spread, done_p50, done_p90, start_due_at, done_due_at) "
+        "select q.job_id, 5, 1, 1, 1, 1, 1, 1, 1, 1, now() + interval '1 day', "
+        "now() + interval '1 day' from prompt_job_queue q"
+    )
+    await crowded.execute(
+        "insert into prompt_promises (job_id, priority, start_base, start_spread, start_p50, "
+        "start_p90, done_base, done_spread, done_p50, done_p90, start_kept, done_kept, "
+        "start_error, done_error, start_scored_at, done_scored_at) "
+        "select id, 5, 1, 1, 1, 1, 1, 1, 1, 1, true, true, 0, 0, now(), now() "
+        "from prompt_generation_jobs where status = 'completed'"
+    )
+    job = await crowded.fetchval("select job_id from prompt_job_queue order by job_id limit 1")
+    named = queries()
+    asked: list[tuple[str, tuple[object, ...], int]] = [
+        ("place", (job,), 1100), ("promise_errors", ("prompt", 300), 700),
+        ("prompt_pace", (), 1500), ("arrivals", (), 3100), ("score_promises", (), 4000),
+        ("model_states", (["grok-4.7", "wavespeed"],), 20),
+    ]  # fmt: skip
+    for fresh in (False, True):
+        if fresh:
+            await crowded.execute("analyze")
+        for name, values, most in asked:
+            last = "(select max(id) from prompt_job_events)"
+            await crowded.execute(
+                f"update prompt_queue_settings set promises_scored_event = {last}"
+            )
+            scans, rows = await touched(crowded, named[name], *values)
+            assert (scans, rows <= most) == (0, True), (name, scans, rows, fresh)
 
 
 async def test_pruning_reads_what_it_deletes(crowded: asyncpg.Connection) -> None:

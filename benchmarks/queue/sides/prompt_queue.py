@@ -24,6 +24,7 @@ from prompt_queue.store.migrate import migrate, read_migrations
 from prompt_queue.store.model_store import ModelStore
 from prompt_queue.store.operator_store import OperatorStore, Retention
 from prompt_queue.store.prompt_store import PromptStore
+from prompt_queue.store.wait_store import WaitStore
 from prompt_queue.store.worker_store import WorkerStore
 from prompt_queue.telemetry import configure_logging
 from prompt_queue.worker.collector import calm_collector
@@ -138,9 +139,10 @@ def _crew(database: Database, begin: Begin) -> Crew:
         Janitor(
             WorkerStore(database),
             OperatorStore(database),
+            WaitStore(database),
             Retention(jobs_days=90, events_days=90, ledger_days=365),
-            LEASE_SECONDS,
-            loop.wake,
+            lease_seconds=LEASE_SECONDS,
+            on_work=loop.wake,
             claimed=lambda: loop.tally["claimed"],
         ),
         leases,

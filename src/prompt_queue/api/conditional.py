@@ -2,7 +2,6 @@
 
 import hashlib
 import re
-from datetime import datetime
 
 from prompt_queue.api.problems import Problem
 from prompt_queue.jobs.job import PromptJob
@@ -45,9 +44,9 @@ def idempotency_key(text: str | None) -> str | None:
     return text
 
 
-def job_etag(job: PromptJob, position: int | None, next_attempt_at: datetime | None) -> str:
-    """A weak ETag that changes with the job, its text so far, its place and its next attempt."""
-    return version_etag(job.id, job.changed_at, job.status, position, next_attempt_at)
+def job_etag(job: PromptJob, *more: object) -> str:
+    """A weak ETag that changes with the job, its text so far, and whatever else is shown."""
+    return version_etag(job.id, job.changed_at, job.status, *more)
 
 
 def version_etag(*facts: object) -> str:

@@ -4,7 +4,6 @@ import asyncio
 import time
 from collections.abc import Awaitable, Callable
 
-from prompt_queue.jobs.eta import estimated_wait
 from prompt_queue.store.prompt_store import QueueStats
 
 _FRESH_SECONDS = 1.0
@@ -37,10 +36,9 @@ class Estimates:
         """Statistics that are good enough for an estimate. Raises DatabaseUnavailable."""
         return await self.stats(_FRESH_SECONDS)
 
-
-def wait_seconds(stats: QueueStats, ahead: int) -> int:
-    """Whole seconds until a job with `ahead` jobs before it is done."""
-    return estimated_wait(ahead, stats.avg_processing_seconds, stats.slots)
+    def forget(self) -> None:
+        """Look again for whoever asks next."""
+        self._stats = None
 
 
 def poll_after(seconds: int) -> int:

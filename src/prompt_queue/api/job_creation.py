@@ -1,7 +1,7 @@
 """Creating jobs that become pictures."""
 
 import hashlib
-from typing import Annotated, Any
+from typing import Annotated
 from uuid import UUID
 
 from fastapi import APIRouter, Header, Request, Response
@@ -20,8 +20,16 @@ from prompt_queue.api.views import answer, key_reused, refused_job
 from prompt_queue.jobs.errors import BadInput
 from prompt_queue.jobs.generation_models import check_picture_count, find_picture_model
 from prompt_queue.jobs.job import Operation
-from prompt_queue.store.intake import IdempotencyKey, JobRefused, KeyReused, NewJob, RowMissing
+from prompt_queue.store.intake import (
+    IdempotencyKey,
+    JobRefused,
+    KeyReused,
+    NewJob,
+    Reply,
+    RowMissing,
+)
 from prompt_queue.store.picture_intake import JobIncomplete, NewPictureJob
+from prompt_queue.store.prompt_store import Place
 
 router = APIRouter(tags=["pictures"])
 _BODY = ("malformed_json", "body_too_large", "unsupported_media_type", "body_timeout")
@@ -114,14 +122,16 @@ def _check_count(job: NewPictureJob) -> None:
 async def _create(
     parts: Parts, caller: Caller, wanted: JobRequest, job: NewPictureJob, key: str | None
 ) -> Response:
-    stats, pace = await parts.estimates.recent(), await parts.picture_store.pace()
+    outlook = await parts.forecasts.outlook()
+    ahead, _ = await parts.wait_store.pictures_before(job.priority, outlook.now)
 
-    def respond(job_id: UUID, prompt_job_id: UUID | None, ahead: int) -> dict[str, Any]:
-        body = created_view(
-            job_id, prompt_job_id, ahead=ahead, count=job.count, stats=stats, pace=pace,
-            base_url=parts.base_url, stand_in=parts.stand_in or parts.picture_stand_in,
+    def respond(job_id: UUID, prompt_job_id: UUID | None, place: Place) -> Reply:
+        body, promise = created_view(
+            job_id, prompt_job_id, place=place, ahead=ahead, count=job.count,
+            priority=job.priority, outlook=outlook, base_url=parts.base_url,
+            stand_in=parts.stand_in or parts.picture_stand_in,
         )  # fmt: skip
-        return body.model_dump(mode="json", by_alias=True)
+        return Reply(response=body.model_dump(mode="json", by_alias=True), promise=promise)
 
     said = b"jobs/create " + wanted.model_dump_json().encode()
     fingerprint = hashlib.sha256(said).digest()

@@ -6,7 +6,7 @@ from fastapi import APIRouter, Header, Query, Request, Response
 
 from prompt_queue.api.auth import Caller, CallerOf, PartsOf
 from prompt_queue.api.conditional import matches, version_etag, wait_parameter
-from prompt_queue.api.estimates import poll_after, wait_seconds
+from prompt_queue.api.estimates import poll_after
 from prompt_queue.api.job_ids import PictureJobId, job_id_of, no_such_job
 from prompt_queue.api.job_list import Cursor, Limit
 from prompt_queue.api.paging import (
@@ -28,6 +28,7 @@ from prompt_queue.api.picture_views import picture_job_view, receipt_view
 from prompt_queue.api.problems import Problem, documented
 from prompt_queue.api.views import answer
 from prompt_queue.jobs.picture import PictureRow, PictureStatus, status_of_all
+from prompt_queue.store.picture_outlook import picture_wait
 
 router = APIRouter(tags=["pictures"])
 _BODY = ("malformed_json", "body_too_large", "unsupported_media_type", "body_timeout")
@@ -180,20 +181,23 @@ async def _own_rows(parts: Parts, caller: Caller, text: str) -> list[PictureRow]
 
 async def _look_at(parts: Parts, rows: list[PictureRow]) -> tuple[PictureJobView, str]:
     """The job as its owner sees it, and its ETag."""
-    first, prompt_job, prompt_seconds = rows[0], None, 0
+    first, prompt_job = rows[0], None
     status = status_of_all({row.status for row in rows})
     if status is PictureStatus.WAITING_PROMPT and first.prompt_job_id is not None:
         prompt_job = await parts.prompt_store.find_job(first.prompt_job_id)
-        place = await parts.prompt_store.place(first.prompt_job_id)
-        stats = await parts.estimates.recent()
-        prompt_seconds = wait_seconds(stats, place.ahead if place else 0)
     view = picture_job_view(
         rows,
         prompt_job,
-        prompt_seconds=prompt_seconds,
-        pace=None if status.is_final else await parts.picture_store.pace(),
+        wait=await picture_wait(
+            parts.wait_store,
+            parts.prompt_store,
+            await parts.forecasts.outlook(),
+            rows,
+            prompt_job,
+        ),
         base_url=parts.base_url,
         stand_in=parts.picture_stand_in,
     )
     changed = prompt_job.changed_at if prompt_job else None
-    return view, version_etag(view.job_id, view.status, view.updated_at, changed)
+    why = view.waiting_reason.code if view.waiting_reason else None
+    return view, version_etag(view.job_id, view.status, view.updated_at, changed, why)

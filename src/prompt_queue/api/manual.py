@@ -79,8 +79,8 @@ async def supply_prompt(
             "A prompt came first, and nothing was changed; read it with GET, or send "
             '`"successor": true` for a new job that carries yours.',
         )
-    stats = await parts.estimates.recent()
-    view = job_view(job, None, stats, base_url=parts.base_url, stand_in=parts.stand_in)
+    outlook = await parts.forecasts.outlook()
+    view = job_view(job, None, outlook, base_url=parts.base_url, stand_in=parts.stand_in)
     if supplied.outcome == "successor":
         return answer(view, 201, {"Location": view.urls.self})
     return answer(view)

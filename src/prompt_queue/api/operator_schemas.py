@@ -172,6 +172,17 @@ class DatabaseHealth(_Answer):
     max_connections: int
 
 
+class PromiseHealth(_Answer):
+    """How well promises about waits were kept."""
+
+    kind: str = Field(description="start or done, of prompts; picture: the end of a picture job.")
+    kept: int
+    scored: int = Field(description="Promises that were put to the test within these hours.")
+    coverage: float = Field(description="Share whose p90 held; 0.9 is what was meant.")
+    hours: int
+    sentence: str
+
+
 class Health(_Answer):
     """Depth, age and rates; times in seconds, rates from 0 to 1."""
 
@@ -188,3 +199,4 @@ class Health(_Answer):
     stand_in: bool
     models: list[ModelView]
     database: DatabaseHealth
+    promises: list[PromiseHealth]

@@ -11,6 +11,7 @@ from prompt_queue.api.operator_schemas import (
     Health,
     InitView,
     Live,
+    PromiseHealth,
     Ready,
     TickSkipped,
     TickView,
@@ -23,6 +24,7 @@ from prompt_queue.store.database import DatabaseUnavailable
 from prompt_queue.store.migrate import MigrationError
 from prompt_queue.store.model_store import ModelHealth
 from prompt_queue.store.prompt_store import QueueStats
+from prompt_queue.store.wait_store import Coverage
 
 router = APIRouter(tags=["operation"])
 SINGLE_FLIGHT = "prompt-processor"
@@ -31,6 +33,7 @@ _HEALTH_SECONDS = 3.0
 # A pass may end its last jobs after its budget; the right to be alone outlives that.
 _GRACE_SECONDS = 90.0
 _STALE_QUEUE_SECONDS = 300.0
+PROMISE_HOURS = 24
 _CRON = documented(
     "unauthorized", "cron_disabled", "no_provider", "database_unavailable", "schema_behind",
     "misdirected_host", "cross_origin", "unsupported_media_type",
@@ -192,6 +195,19 @@ async def _health(parts: Parts) -> Health:
             connections=facts.connections,
             max_connections=facts.max_connections,
         ),
+        promises=[promise_view(kept) for kept in await parts.wait_store.coverage(PROMISE_HOURS)],
+    )
+
+
+def promise_view(kept: Coverage) -> PromiseHealth:
+    """How promises of a kind were kept."""
+    return PromiseHealth(
+        kind=kept.kind,
+        kept=kept.kept,
+        scored=kept.scored,
+        coverage=kept.coverage,
+        hours=PROMISE_HOURS,
+        sentence=f"p90 promises kept ({kept.kind}), last {PROMISE_HOURS} h: {kept.coverage:.0%}",
     )
 
 

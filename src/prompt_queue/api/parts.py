@@ -9,6 +9,7 @@ from fastapi import Request
 
 from prompt_queue.api.clock import DatabaseClock
 from prompt_queue.api.estimates import Estimates
+from prompt_queue.api.forecasts import Forecasts
 from prompt_queue.api.waiting import JobWatch
 from prompt_queue.guards.callbacks import CallbackSigner
 from prompt_queue.guards.recognition import Recognition
@@ -22,6 +23,7 @@ from prompt_queue.store.picture_intake import PictureIntake
 from prompt_queue.store.picture_store import PictureStore
 from prompt_queue.store.prompt_store import PromptStore
 from prompt_queue.store.row_store import RowStore
+from prompt_queue.store.wait_store import WaitStore
 from prompt_queue.store.worker_store import WorkerStore
 
 
@@ -64,6 +66,8 @@ class Parts:
     pending_migrations: Callable[[], Coroutine[Any, Any, Sequence[str]]]
     clock: DatabaseClock
     estimates: Estimates
+    forecasts: Forecasts
+    wait_store: WaitStore
     watch: JobWatch
     local_user_id: UUID
     cron_secret: str | None

@@ -6,7 +6,7 @@ from uuid import UUID
 
 from pydantic import Field
 
-from prompt_queue.api.schemas import Answer, PaidCall, TimelineEvent
+from prompt_queue.api.schemas import Answer, Eta, PaidCall, TimelineEvent, WaitingReason
 from prompt_queue.jobs.picture import PictureStatus
 
 
@@ -29,6 +29,8 @@ class Created(Answer):
     count: int
     estimated_prompt_time: int = Field(description="Seconds until the prompt is there; 0: it is.")
     estimated_wait_time: int = Field(description="Seconds until the pictures are there.")
+    eta: Eta | None = Field(default=None, description="Prompt and pictures together.")
+    eta_reason: str | None = Field(default=None, description="Why there is no eta.")
     urls: PictureUrls
     stand_in: bool = Field(description="True when a local stand-in plays Grok or WaveSpeed.")
 
@@ -72,6 +74,9 @@ class PictureJobView(Answer):
     error: str | None
     error_code: str | None
     estimated_wait_time: int
+    eta: Eta | None = Field(description="Null when it has ended, or for the etaReason.")
+    eta_reason: str | None = Field(description="Why there is no eta.")
+    waiting_reason: WaitingReason | None = Field(description="Null unless the job waits.")
     metadata: Any
     stand_in: bool
     created_at: datetime

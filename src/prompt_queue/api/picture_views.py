@@ -3,7 +3,6 @@
 from collections.abc import Sequence
 from uuid import UUID
 
-from prompt_queue.api.estimates import wait_seconds
 from prompt_queue.api.picture_schemas import (
     Created,
     PictureJobView,
@@ -11,13 +10,14 @@ from prompt_queue.api.picture_schemas import (
     PictureUrls,
     PictureView,
 )
+from prompt_queue.api.schemas import Eta, WaitingReason
 from prompt_queue.jobs.job import PromptJob
+from prompt_queue.jobs.outlook import Outlook
 from prompt_queue.jobs.picture import PictureRow, PictureStatus, status_of_all
+from prompt_queue.store.picture_outlook import PictureWait
 from prompt_queue.store.picture_store import PictureReceipt as StoredReceipt
-from prompt_queue.store.prompt_store import QueueStats
-
-FIRST_GUESS_SECONDS = 15.0
-"""What a picture is assumed to take until some have been measured."""
+from prompt_queue.store.prompt_store import Place
+from prompt_queue.store.wait_store import Promise
 
 
 def picture_urls(base_url: str, job_id: UUID, prompt_job_id: UUID | None) -> PictureUrls:
@@ -28,40 +28,53 @@ def picture_urls(base_url: str, job_id: UUID, prompt_job_id: UUID | None) -> Pic
 
 
 def created_view(
-    job_id: UUID, prompt_job_id: UUID | None, *, ahead: int, count: int, stats: QueueStats,
-    pace: float | None, base_url: str, stand_in: bool,
-) -> Created:  # fmt: skip
-    """A job that was just created; `ahead` prompts come before its own."""
-    prompt = wait_seconds(stats, ahead) if prompt_job_id else 0
-    return Created(
+    job_id: UUID, prompt_job_id: UUID | None, *, place: Place, ahead: int, count: int,
+    priority: int, outlook: Outlook, base_url: str, stand_in: bool,
+) -> tuple[Created, Promise | None]:  # fmt: skip
+    """A job that was just created, and what its client is promised.
+
+    Its prompt stands at `place`; `ahead` pictures are bought before its own.
+    """
+    prompt = None
+    if prompt_job_id:
+        position, _ = outlook.position(place.ahead, priority, place.share)
+        prompt = outlook.prompt(position, priority)
+    told = outlook.picture(ahead, priority, prompt.expected if prompt else None)
+    promise = None
+    if told.forecast is not None:
+        promise = Promise(
+            leg="picture", priority=priority, expected=told.expected, forecast=told.forecast
+        )
+    body = Created(
         job_id=job_id,
         prompt_job_id=prompt_job_id,
         status=PictureStatus.WAITING_PROMPT if prompt_job_id else PictureStatus.QUEUED,
         prompt_status="generating" if prompt_job_id else "completed",
         count=count,
-        estimated_prompt_time=prompt,
-        estimated_wait_time=prompt + _seconds(pace),
+        estimated_prompt_time=prompt.seconds if prompt else 0,
+        estimated_wait_time=told.seconds,
+        eta=Eta.of(told.forecast),
+        eta_reason=told.reason,
         urls=picture_urls(base_url, job_id, prompt_job_id),
         stand_in=stand_in,
     )
+    return body, promise
 
 
 def picture_job_view(
     rows: Sequence[PictureRow],
     prompt_job: PromptJob | None,
     *,
-    prompt_seconds: int,
-    pace: float | None,
+    wait: PictureWait,
     base_url: str,
     stand_in: bool,
 ) -> PictureJobView:
-    """A job by its pictures; `prompt_seconds` until its prompt is there, where it waits for one."""
+    """A job by its pictures."""
     first = rows[0]
     status = status_of_all({row.status for row in rows})
-    waits = status is PictureStatus.WAITING_PROMPT
     with_error = next((row for row in rows if row.error), None)
     ended = [row.completed_at for row in rows if row.completed_at is not None]
-    estimate = 0 if status.is_final else (prompt_seconds if waits else 0) + _seconds(pace)
+    told = wait.told
     return PictureJobView(
         job_id=first.job_id,
         row_id=first.row_id,
@@ -78,7 +91,10 @@ def picture_job_view(
         pictures=[_picture(row) for row in rows],
         error=with_error.error if with_error else None,
         error_code=with_error.error_code if with_error else None,
-        estimated_wait_time=estimate,
+        estimated_wait_time=told.seconds if told else 0,
+        eta=Eta.of(told.forecast) if told else None,
+        eta_reason=told.reason if told else None,
+        waiting_reason=WaitingReason.of(wait.reason),
         metadata=first.metadata,
         stand_in=stand_in,
         created_at=first.created_at,
@@ -130,7 +146,3 @@ def _picture(row: PictureRow) -> PictureView:
         submitted_at=row.submitted_at,
         completed_at=row.completed_at,
     )
-
-
-def _seconds(pace: float | None) -> int:
-    return max(1, round(FIRST_GUESS_SECONDS if pace is None else pace))

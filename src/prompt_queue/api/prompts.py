@@ -15,7 +15,7 @@ from prompt_queue.api.conditional import (
     preferred_wait,
     wait_parameter,
 )
-from prompt_queue.api.estimates import poll_after, wait_seconds
+from prompt_queue.api.estimates import poll_after
 from prompt_queue.api.job_ids import JobId, job_id_of, no_such_job
 from prompt_queue.api.parts import Parts
 from prompt_queue.api.problems import Problem, documented
@@ -39,12 +39,14 @@ from prompt_queue.api.views import (
 )
 from prompt_queue.failpoints import reached
 from prompt_queue.jobs.job import PromptJob, Status
+from prompt_queue.jobs.priority import DEFAULT
 from prompt_queue.store.intake import (
     Enqueued,
     IdempotencyKey,
     JobRefused,
     KeyReused,
     NewJob,
+    Reply,
     RowMissing,
 )
 from prompt_queue.store.prompt_store import Place
@@ -107,7 +109,7 @@ async def enqueue(
 )
 async def queue_statistics(parts: PartsOf, _caller: CallerOf) -> Response:
     """Counts, and waits in seconds; the estimate is for a job that is queued now."""
-    stats = await parts.estimates.stats()
+    stats, outlook = await parts.estimates.stats(), await parts.forecasts.outlook()
     return answer(
         QueueStatsView(
             total_queued=stats.total_queued,
@@ -115,7 +117,7 @@ async def queue_statistics(parts: PartsOf, _caller: CallerOf) -> Response:
             total_completed=stats.total_completed,
             total_failed=stats.total_failed,
             average_wait_time=stats.avg_wait_time_seconds,
-            estimated_wait_time=wait_seconds(stats, stats.total_queued),
+            estimated_wait_time=outlook.prompt(stats.total_queued, DEFAULT).seconds,
         )
     )
 
@@ -208,14 +210,14 @@ async def retry_job(job_id: JobId, parts: PartsOf, caller: CallerOf) -> Response
         raise no_such_job(found)
     if outcome == "not_failed":
         raise Problem("not_failed", "The job has not failed, so there is nothing to retry.")
-    place = await parts.prompt_store.place(found)
-    body = accepted(
-        found,
-        place.ahead if place else 0,
-        await parts.estimates.recent(),
-        base_url=parts.base_url,
-        stand_in=parts.stand_in,
-    )
+    job = await parts.prompt_store.find_job(found, caller.user_id)
+    place = await parts.prompt_store.place(found) or Place(ahead=0, next_attempt_at=None)
+    body, promise = accepted(
+        found, place, job.priority if job else DEFAULT, await parts.forecasts.outlook(),
+        base_url=parts.base_url, stand_in=parts.stand_in,
+    )  # fmt: skip
+    if promise is not None:
+        await parts.wait_store.note(found, promise)
     return answer(body, 202, acceptance_headers(body.urls, body.estimated_wait_time))
 
 
@@ -249,19 +251,23 @@ async def _look_at(parts: Parts, job: PromptJob) -> tuple[JobView, str]:
     place: Place | None = None
     if job.status is Status.QUEUED:
         place = await parts.prompt_store.place(job.id)
-    stats = await parts.estimates.recent()
-    view = job_view(job, place, stats, base_url=parts.base_url, stand_in=parts.stand_in)
-    return view, job_etag(job, view.position, view.next_attempt_at)
+    outlook = await parts.forecasts.outlook()
+    view = job_view(job, place, outlook, base_url=parts.base_url, stand_in=parts.stand_in)
+    why = view.waiting_reason.code if view.waiting_reason else None
+    return view, job_etag(job, view.position, view.next_attempt_at, why)
 
 
 async def _put_in(
     parts: Parts, caller: Caller, wanted: EnqueueRequest, key: str | None
 ) -> tuple[Enqueued, Accepted]:
-    stats = await parts.estimates.recent()
+    outlook = await parts.forecasts.outlook()
 
-    def respond(job_id: UUID, ahead: int) -> dict[str, Any]:
-        body = accepted(job_id, ahead, stats, base_url=parts.base_url, stand_in=parts.stand_in)
-        return body.model_dump(mode="json", by_alias=True)
+    def respond(job_id: UUID, place: Place) -> Reply:
+        body, promise = accepted(
+            job_id, place, wanted.priority, outlook,
+            base_url=parts.base_url, stand_in=parts.stand_in,
+        )  # fmt: skip
+        return Reply(response=body.model_dump(mode="json", by_alias=True), promise=promise)
 
     job = NewJob(
         row_id=wanted.row_id,

@@ -7,7 +7,10 @@ from uuid import UUID
 from pydantic import BaseModel, ConfigDict, Field
 from pydantic.alias_generators import to_camel
 
+from prompt_queue.jobs.eta import Forecast
 from prompt_queue.jobs.job import MinQuality, Operation, Source, Status
+from prompt_queue.jobs.waiting import WaitCode
+from prompt_queue.jobs.waiting import WaitingReason as Reason
 
 _JOB: Final = "019ab4c2-7d1e-7c33-8f20-5b1d6a9e4c10"
 
@@ -16,6 +19,42 @@ class Answer(BaseModel):
     """An answer in JSON."""
 
     model_config = ConfigDict(alias_generator=to_camel, frozen=True, populate_by_name=True)
+
+
+class Eta(Answer):
+    """Seconds from now until the job starts and is done, in half and in nine of ten cases."""
+
+    start_p50: float
+    start_p90: float
+    done_p50: float
+    done_p90: float
+
+    @classmethod
+    def of(cls, forecast: Forecast | None) -> "Eta | None":
+        """Rounded to tenths; None stays None."""
+        if forecast is None:
+            return None
+        return cls(
+            start_p50=round(forecast.start_p50, 1),
+            start_p90=round(forecast.start_p90, 1),
+            done_p50=round(forecast.done_p50, 1),
+            done_p90=round(forecast.done_p90, 1),
+        )
+
+
+class WaitingReason(Answer):
+    """Why the job waits."""
+
+    code: WaitCode
+    until: datetime | None = Field(description="When that ends by itself, if anybody knows.")
+    detail: str = Field(description="A sentence that says what would let the job go on.")
+
+    @classmethod
+    def of(cls, reason: Reason | None) -> "WaitingReason | None":
+        """None stays None."""
+        if reason is None:
+            return None
+        return cls(code=reason.code, until=reason.until, detail=reason.detail)
 
 
 class JobUrls(Answer):
@@ -34,6 +73,9 @@ class Accepted(Answer):
     status: Status
     estimated_wait_time: int = Field(description="Seconds until the prompt is there, estimated.")
     position: int | None = Field(description="Jobs that come before this one.")
+    position_exact: bool = Field(default=True, description="False beyond 1,000: an estimate.")
+    eta: Eta | None = Field(default=None, description="Null where nobody can know, see etaReason.")
+    eta_reason: str | None = Field(default=None, description="Why there is no eta.")
     urls: JobUrls
     stand_in: bool = Field(description="True when a local stand-in answers instead of Grok.")
 
@@ -56,7 +98,11 @@ class JobView(Answer):
     retry_count: int
     max_retries: int
     position: int | None = Field(description="Jobs that come before this one, null unless queued.")
+    position_exact: bool = Field(description="False beyond 1,000: an estimate.")
     estimated_wait_time: int = Field(description="Seconds, 0 when the job has ended.")
+    eta: Eta | None = Field(description="Null when it has ended, or for the etaReason.")
+    eta_reason: str | None = Field(description="Why there is no eta.")
+    waiting_reason: WaitingReason | None = Field(description="Null unless the job waits.")
     next_attempt_at: datetime | None = Field(description="Not claimed before this time.")
     source: Source | None
     model: str | None

@@ -5,16 +5,26 @@ from uuid import UUID
 from fastapi.responses import Response
 from pydantic import BaseModel
 
-from prompt_queue.api.estimates import poll_after, wait_seconds
+from prompt_queue.api.estimates import poll_after
 from prompt_queue.api.operator_schemas import ModelView
 from prompt_queue.api.problems import Problem, schema_does_not_fit
-from prompt_queue.api.schemas import Accepted, JobSummary, JobUrls, JobView
+from prompt_queue.api.schemas import (
+    Accepted,
+    Eta,
+    JobSummary,
+    JobUrls,
+    JobView,
+    WaitingReason,
+)
 from prompt_queue.jobs.job import PromptJob, Status, is_stand_in
+from prompt_queue.jobs.outlook import Outlook
 from prompt_queue.jobs.priority import band
 from prompt_queue.store.database import DatabaseRefused
 from prompt_queue.store.intake import JobRefused
 from prompt_queue.store.model_store import ModelHealth
-from prompt_queue.store.prompt_store import Place, QueueStats
+from prompt_queue.store.outlook import told_of_prompt, why_prompt_waits
+from prompt_queue.store.prompt_store import Place
+from prompt_queue.store.wait_store import Promise
 
 
 def answer(model: BaseModel, status: int = 200, headers: dict[str, str] | None = None) -> Response:
@@ -66,17 +76,28 @@ def model_view(model: ModelHealth) -> ModelView:
 
 
 def accepted(
-    job_id: UUID, ahead: int, stats: QueueStats, *, base_url: str, stand_in: bool
-) -> Accepted:
-    """A job that was just queued, with `ahead` jobs before it."""
-    return Accepted(
+    job_id: UUID, place: Place, priority: int, outlook: Outlook, *, base_url: str, stand_in: bool
+) -> tuple[Accepted, Promise | None]:
+    """A job that was just queued, and what its client is promised."""
+    position, is_exact = outlook.position(place.ahead, priority, place.share)
+    told = outlook.prompt(position, priority)
+    promise = None
+    if told.forecast is not None:
+        promise = Promise(
+            leg="prompt", priority=priority, expected=told.expected, forecast=told.forecast
+        )
+    body = Accepted(
         prompt_job_id=job_id,
         status=Status.QUEUED,
-        estimated_wait_time=wait_seconds(stats, ahead),
-        position=ahead,
+        estimated_wait_time=told.seconds,
+        position=position,
+        position_exact=is_exact,
+        eta=Eta.of(told.forecast),
+        eta_reason=told.reason,
         urls=job_urls(base_url, job_id),
         stand_in=stand_in,
     )
+    return body, promise
 
 
 def acceptance_headers(urls: JobUrls, estimate: int) -> dict[str, str]:
@@ -85,10 +106,13 @@ def acceptance_headers(urls: JobUrls, estimate: int) -> dict[str, str]:
 
 
 def job_view(
-    job: PromptJob, place: Place | None, stats: QueueStats, *, base_url: str, stand_in: bool
+    job: PromptJob, place: Place | None, outlook: Outlook, *, base_url: str, stand_in: bool
 ) -> JobView:
     """A job as its owner sees it."""
-    estimate = 0 if job.status.is_final else wait_seconds(stats, place.ahead if place else 0)
+    told = told_of_prompt(job, place, outlook)
+    position, is_exact = None, True
+    if place is not None:
+        position, is_exact = outlook.position(place.ahead, job.priority, place.share)
     return JobView(
         prompt_job_id=job.id,
         row_id=job.row_id,
@@ -102,8 +126,12 @@ def job_view(
         priority_band=band(job.priority),
         retry_count=job.retry_count,
         max_retries=job.max_retries,
-        position=place.ahead if place else None,
-        estimated_wait_time=estimate,
+        position=position,
+        position_exact=is_exact,
+        estimated_wait_time=told.seconds if told else 0,
+        eta=Eta.of(told.forecast) if told else None,
+        eta_reason=told.reason if told else None,
+        waiting_reason=WaitingReason.of(why_prompt_waits(job, place, outlook)),
         next_attempt_at=place.next_attempt_at if place else None,
         source=job.source,
         model=job.model,

@@ -8,6 +8,7 @@ import prompt_queue
 from prompt_queue.cli import (
     doctor,
     enqueue,
+    explain,
     jobs,
     models,
     operate,
@@ -46,5 +47,17 @@ def _root(
     """Pictures in, Grok prompts out: a durable queue on PostgreSQL."""
 
 
-for _module in (up, processes, enqueue, status, stats, jobs, pausing, models, operate, doctor):
+for _module in (
+    up,
+    processes,
+    enqueue,
+    status,
+    explain,
+    stats,
+    jobs,
+    pausing,
+    models,
+    operate,
+    doctor,
+):
     _module.register(app)

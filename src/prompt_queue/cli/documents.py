@@ -4,9 +4,10 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
-from prompt_queue.jobs.eta import estimated_wait
 from prompt_queue.jobs.job import PromptJob, is_stand_in
+from prompt_queue.jobs.outlook import Outlook, Told
 from prompt_queue.jobs.priority import band
+from prompt_queue.jobs.waiting import WaitingReason
 
 if TYPE_CHECKING:
     from prompt_queue.store.prompt_store import Place, QueueStats
@@ -47,15 +48,37 @@ def job_document(job: PromptJob) -> JsonObject:
     }
 
 
-def place_document(job: PromptJob, place: "Place | None", stats: "QueueStats") -> JsonObject:
-    """Where a job stands: `position` jobs come first, the wait is in whole seconds."""
-    ahead = place.ahead if place else 0
-    wait = estimated_wait(ahead, stats.avg_processing_seconds, stats.slots)
+def place_document(job: PromptJob, place: "Place | None", outlook: Outlook) -> JsonObject:
+    """Where a job stands: `position` jobs come first, times are in seconds from now."""
+    from prompt_queue.store.outlook import told_of_prompt, why_prompt_waits
+
+    position, is_exact = None, True
+    if place is not None:
+        position, is_exact = outlook.position(place.ahead, job.priority, place.share)
     return {
-        "position": place.ahead if place else None,
-        "estimatedWaitTime": 0 if job.status.is_final else wait,
+        "position": position,
+        "positionExact": is_exact,
+        **wait_document(told_of_prompt(job, place, outlook), why_prompt_waits(job, place, outlook)),
         "nextAttemptAt": place.next_attempt_at if place else None,
     }
+
+
+def wait_document(told: Told | None, reason: WaitingReason | None) -> JsonObject:
+    """When a job will be done, in seconds from now, and why it waits."""
+    promised = told.forecast if told else None
+    return {
+        "estimatedWaitTime": told.seconds if told else 0,
+        "eta": {
+            "startP50": round(promised.start_p50, 1),
+            "startP90": round(promised.start_p90, 1),
+            "doneP50": round(promised.done_p50, 1),
+            "doneP90": round(promised.done_p90, 1),
+        } if promised else None,
+        "etaReason": told.reason if told else None,
+        "waitingReason": {
+            "code": reason.code, "until": reason.until, "detail": reason.detail
+        } if reason else None,
+    }  # fmt: skip
 
 
 def event_documents(created_at: datetime, events: Sequence[Mapping[str, Any]]) -> list[JsonObject]:
@@ -90,16 +113,20 @@ def call_documents(calls: Sequence[Mapping[str, Any]]) -> list[JsonObject]:
     ]
 
 
-def stats_document(stats: "QueueStats", workers: Sequence["WorkerSeen"]) -> JsonObject:
-    """The queue at a glance, times in seconds; the first six names are those of the HTTP API."""
-    wait = estimated_wait(stats.total_queued, stats.avg_processing_seconds, stats.slots)
+def stats_document(
+    stats: "QueueStats", workers: Sequence["WorkerSeen"], estimate: int
+) -> JsonObject:
+    """The queue at a glance, times in seconds; the first six names are those of the HTTP API.
+
+    A job that is queued now is done after `estimate` seconds.
+    """
     return {
         "totalQueued": stats.total_queued,
         "totalProcessing": stats.total_processing,
         "totalCompleted": stats.total_completed,
         "totalFailed": stats.total_failed,
         "averageWaitTime": stats.avg_wait_time_seconds,
-        "estimatedWaitTime": wait,
+        "estimatedWaitTime": estimate,
         "totalCancelled": stats.total_cancelled,
         "averageProcessingTime": stats.avg_processing_seconds,
         "oldestQueuedSeconds": stats.oldest_queued_seconds,

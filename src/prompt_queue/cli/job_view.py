@@ -70,6 +70,7 @@ def _facts(document: JsonObject) -> "Table":
         ("status", _status(document)),
         ("priority", f"{document['priority']} ({document['priorityBand']})"),
         ("place", _place(document)),
+        *wait_facts(document),
         ("prompt", printable(document["generatedPrompt"] or "")),
         ("writing", Text(printable(document["partialPrompt"] or ""), style="dim")),
         ("made by", Text(_made_by(document), style="yellow" if document["standIn"] else "")),
@@ -87,6 +88,24 @@ def _facts(document: JsonObject) -> "Table":
         if str(value):
             grid.add_row(name, value)
     return grid
+
+
+def wait_facts(document: JsonObject) -> list[tuple[str, str]]:
+    """Why the job waits, and when it will be done."""
+    reason, eta = document["waitingReason"], document["eta"]
+    facts = []
+    if reason:
+        until = f", until {moment(reason['until'])} UTC" if reason["until"] else ""
+        facts.append(("waits for", f"{printable(reason['detail'])} ({reason['code']}{until})"))
+    if eta:
+        facts.append((
+            "expected",
+            f"start in {eta['startP50']:g} s (9 of 10: {eta['startP90']:g} s), done in "
+            f"{eta['doneP50']:g} s (9 of 10: {eta['doneP90']:g} s)",
+        ))  # fmt: skip
+    elif document["etaReason"]:
+        facts.append(("expected", f"nobody can know ({document['etaReason']})"))
+    return facts
 
 
 def timeline_table(document: JsonObject) -> "Table":

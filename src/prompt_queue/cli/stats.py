@@ -36,10 +36,10 @@ def stats(watch: Watch = False, as_json: AsJson = False, data_dir: DataDir = Non
             "--json prints one document and --watch never ends: give one of them", ExitCode.USAGE
         )
 
-    async def work(database: "Database", _settings: "Settings") -> JsonObject:
+    async def work(database: "Database", settings: "Settings") -> JsonObject:
         if watch:
-            await _watch(database)
-        return await read_stats(database)
+            await _watch(database, settings)
+        return await read_stats(database, settings)
 
     document = run_with_database(data_dir, work)
     if as_json:
@@ -50,13 +50,17 @@ def stats(watch: Watch = False, as_json: AsJson = False, data_dir: DataDir = Non
         console().print(stats_panel(document))
 
 
-async def read_stats(database: "Database") -> JsonObject:
+async def read_stats(database: "Database", settings: "Settings") -> JsonObject:
     """The statistics and the workers. Raises DatabaseUnavailable."""
+    from prompt_queue.cli.status import read_outlook
+    from prompt_queue.jobs.priority import DEFAULT
     from prompt_queue.store.prompt_store import PromptStore
     from prompt_queue.store.worker_store import WorkerStore
 
-    store = PromptStore(database)
-    return stats_document(await store.stats(), await WorkerStore(database).workers())
+    found = await PromptStore(database).stats()
+    outlook = await read_outlook(database, settings)
+    estimate = outlook.prompt(found.total_queued, DEFAULT).seconds
+    return stats_document(found, await WorkerStore(database).workers(), estimate)
 
 
 def stats_panel(document: JsonObject) -> "Group":
@@ -107,16 +111,16 @@ def _numbers(document: JsonObject) -> list[tuple[str, str]]:
     ]
 
 
-async def _watch(database: "Database") -> None:
+async def _watch(database: "Database", settings: "Settings") -> None:
     out = console()
     if not out.is_terminal:
         while True:
-            document = await read_stats(database)
+            document = await read_stats(database, settings)
             out.print(", ".join(f"{name} {value}" for name, value in _numbers(document)[:5]))
             await asyncio.sleep(LOOK_SECONDS)
     from rich.live import Live
 
     with Live(console=out, auto_refresh=False) as live:
         while True:
-            live.update(stats_panel(await read_stats(database)), refresh=True)
+            live.update(stats_panel(await read_stats(database, settings)), refresh=True)
             await asyncio.sleep(LOOK_SECONDS)

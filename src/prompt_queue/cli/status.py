@@ -24,6 +24,7 @@ from prompt_queue.cli.picture_status import picture_line, picture_panel, read_pi
 from prompt_queue.jobs.job import Status
 
 if TYPE_CHECKING:
+    from prompt_queue.jobs.outlook import Outlook
     from prompt_queue.settings import Settings
     from prompt_queue.store.database import Database
 
@@ -52,28 +53,29 @@ def status(
 
 
 def _read(job_id: UUID, watch: bool, as_json: bool, data_dir: Path | None) -> JsonObject:
-    async def work(database: "Database", _settings: "Settings") -> JsonObject:
+    async def work(database: "Database", settings: "Settings") -> JsonObject:
         if not watch:
-            document = await read_job(database, job_id)
+            document = await read_job(database, job_id, settings)
             if not as_json:
                 console().print(_panel(document))
             return document
         if as_json:
-            return await _until_final(database, job_id, lambda _document: None)
+            return await _until_final(database, job_id, settings, lambda _document: None)
         if console().is_terminal:
-            return await _watch_live(database, job_id)
-        return await _watch_lines(database, job_id)
+            return await _watch_live(database, job_id, settings)
+        return await _watch_lines(database, job_id, settings)
 
     return run_with_database(data_dir, work)
 
 
-async def read_job(database: "Database", job_id: UUID) -> JsonObject:
+async def read_job(database: "Database", job_id: UUID, settings: "Settings") -> JsonObject:
     """Everything that the database knows about a job. Raises CommandFailed if there is none."""
     from prompt_queue.store.prompt_store import PromptStore
 
     store = PromptStore(database)
     job = await store.find_job(job_id)
-    if job is None and (picture_job := await read_picture_job(database, job_id)):
+    outlook = await read_outlook(database, settings)
+    if job is None and (picture_job := await read_picture_job(database, job_id, outlook)):
         return picture_job
     if job is None:
         raise CommandFailed(f"there is no job {job_id}", ExitCode.NOT_FOUND)
@@ -81,23 +83,33 @@ async def read_job(database: "Database", job_id: UUID) -> JsonObject:
     calls = call_documents(await store.calls(job_id))
     return {
         **job_document(job),
-        **place_document(job, place, await store.stats()),
+        **place_document(job, place, outlook),
         "spentUsd": sum((call["costUsd"] or Decimal(0) for call in calls), Decimal(0)),
         "events": event_documents(job.created_at, await store.events(job_id)),
         "calls": calls,
     }
 
 
-async def _watch_live(database: "Database", job_id: UUID) -> JsonObject:
+async def read_outlook(database: "Database", settings: "Settings") -> "Outlook":
+    """What can be said about waits now. Raises DatabaseUnavailable."""
+    from prompt_queue.store.outlook import Ladder, look_out
+    from prompt_queue.store.prompt_store import PromptStore
+    from prompt_queue.store.wait_store import WaitStore
+
+    stats = await PromptStore(database).stats()
+    return await look_out(WaitStore(database), stats, Ladder(settings.models))
+
+
+async def _watch_live(database: "Database", job_id: UUID, settings: "Settings") -> JsonObject:
     from rich.live import Live
 
     with Live(console=console(), auto_refresh=False) as live:
         return await _until_final(
-            database, job_id, lambda document: live.update(_panel(document), refresh=True)
+            database, job_id, settings, lambda document: live.update(_panel(document), refresh=True)
         )
 
 
-async def _watch_lines(database: "Database", job_id: UUID) -> JsonObject:
+async def _watch_lines(database: "Database", job_id: UUID, settings: "Settings") -> JsonObject:
     printed: list[str] = []
 
     def print_news(document: JsonObject) -> None:
@@ -106,12 +118,14 @@ async def _watch_lines(database: "Database", job_id: UUID) -> JsonObject:
             printed.append(line)
             print_text(line)
 
-    return await _until_final(database, job_id, print_news)
+    return await _until_final(database, job_id, settings, print_news)
 
 
-async def _until_final(database: "Database", job_id: UUID, show: Any) -> JsonObject:
+async def _until_final(
+    database: "Database", job_id: UUID, settings: "Settings", show: Any
+) -> JsonObject:
     while True:
-        document = await read_job(database, job_id)
+        document = await read_job(database, job_id, settings)
         show(document)
         if str(document["status"]) in _OVER:
             return document

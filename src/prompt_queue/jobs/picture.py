@@ -83,6 +83,7 @@ class PictureRow:
     updated_at: datetime
     submitted_at: datetime | None
     completed_at: datetime | None
+    due_at: datetime | None
 
 
 _FURTHEST = (

@@ -8,7 +8,8 @@ from prompt_queue.jobs.ids import new_id
 from prompt_queue.jobs.job import CacheUse, MinQuality, Operation
 from prompt_queue.jobs.priority import DEFAULT
 from prompt_queue.store.database import Database, DatabaseRefused, Transaction
-from prompt_queue.store.prompt_store import JsonObject
+from prompt_queue.store.prompt_store import JsonObject, Place
+from prompt_queue.store.wait_store import Promise, note_promise
 
 
 class RowMissing(Exception):
@@ -66,6 +67,14 @@ class IdempotencyKey:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Reply:
+    """What the first request is told, and what it is promised, if anything."""
+
+    response: JsonObject
+    promise: Promise | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Enqueued:
     """A job that is in the queue. `response` is what the first request with the key was told."""
 
@@ -85,11 +94,12 @@ class Intake:
         self,
         job: NewJob,
         key: IdempotencyKey | None = None,
-        respond: Callable[[UUID, int], JsonObject] | None = None,
+        respond: Callable[[UUID, Place], Reply] | None = None,
     ) -> Enqueued:
         """Queue a job; with a key, a repeated request gets the first one's job and response.
 
-        `respond(job_id, ahead)` makes the response that is remembered with the key.
+        `respond(job_id, place)` makes the response that is remembered with the key; what it
+        promises is written down.
         Raises RowMissing, KeyReused, JobRefused, DatabaseUnavailable.
         """
         job_id = new_id()
@@ -111,16 +121,13 @@ class Intake:
                     job_id,
                     job.options,
                 )
-                position = await transaction.row("position", job_id)
-                ahead = (position["position"] if position else None) or 0
-                response = respond(job_id, ahead) if respond else None
-                if key is not None:
-                    await transaction.row(
-                        "keep_idempotent_response", key.user_id, key.key, response
-                    )
+                place = await place_in(transaction, job_id)
+                reply = respond(job_id, place) if respond else None
+                await keep(transaction, job_id, key, reply)
         except DatabaseRefused as error:
             raise explained(error, job.row_id) from error
-        return Enqueued(job_id=job_id, ahead=ahead, response=response)
+        response = reply.response if reply else None
+        return Enqueued(job_id=job_id, ahead=place.ahead, response=response)
 
 
 async def reserved_before(
@@ -136,6 +143,25 @@ async def reserved_before(
     if earlier is None or earlier["fingerprint"] != key.fingerprint:
         raise KeyReused(key.key)
     return dict(earlier)
+
+
+async def place_in(transaction: Transaction, job_id: UUID) -> Place:
+    """Where a job that was just queued stands; first, where it does not wait at all."""
+    row = await transaction.row("place", job_id)
+    if row is None or row["ahead"] is None:
+        return Place(ahead=0, next_attempt_at=None)
+    return Place(**dict(row))
+
+
+async def keep(
+    transaction: Transaction, job_id: UUID, key: IdempotencyKey | None, reply: Reply | None
+) -> None:
+    """Remember what is answered, for repeats, and what is promised."""
+    if key is not None:
+        response = reply.response if reply else None
+        await transaction.row("keep_idempotent_response", key.user_id, key.key, response)
+    if reply is not None and reply.promise is not None:
+        await note_promise(transaction, job_id, reply.promise)
 
 
 def explained(error: DatabaseRefused, row_id: UUID) -> Exception:

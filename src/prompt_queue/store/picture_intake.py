@@ -7,8 +7,15 @@ from uuid import UUID
 
 from prompt_queue.jobs.ids import new_id
 from prompt_queue.store.database import Database, DatabaseRefused
-from prompt_queue.store.intake import IdempotencyKey, explained, reserved_before
-from prompt_queue.store.prompt_store import JsonObject
+from prompt_queue.store.intake import (
+    IdempotencyKey,
+    Reply,
+    explained,
+    keep,
+    place_in,
+    reserved_before,
+)
+from prompt_queue.store.prompt_store import JsonObject, Place
 
 _LACKS_SOMETHING = "23514"
 
@@ -57,12 +64,12 @@ class PictureIntake:
         self,
         job: NewPictureJob,
         key: IdempotencyKey | None = None,
-        respond: Callable[[UUID, UUID | None, int], JsonObject] | None = None,
+        respond: Callable[[UUID, UUID | None, Place], Reply] | None = None,
     ) -> Created:
         """Create a job; with a key, a repeated request gets the first one's job and response.
 
-        `respond(job_id, prompt_job_id, ahead)` makes the response that is remembered; `ahead`
-        prompts come before its own. Raises RowMissing, KeyReused, JobIncomplete, JobRefused.
+        `respond(job_id, prompt_job_id, place)` makes the response that is remembered, with the
+        place of its prompt. Raises RowMissing, KeyReused, JobIncomplete, JobRefused.
         """
         job_id, prompt_job_id = new_id(), new_id() if job.use_ai_prompt else None
         try:
@@ -76,18 +83,15 @@ class PictureIntake:
                     "create_picture_job", job.row_id, _request(job), job.user_id, job_id,
                     prompt_job_id,
                 )  # fmt: skip
-                place = await transaction.row("position", prompt_job_id) if prompt_job_id else None
-                ahead = (place["position"] if place else None) or 0
-                response = respond(job_id, prompt_job_id, ahead) if respond else None
-                if key is not None:
-                    await transaction.row(
-                        "keep_idempotent_response", key.user_id, key.key, response
-                    )
+                place = await place_in(transaction, prompt_job_id or job_id)
+                reply = respond(job_id, prompt_job_id, place) if respond else None
+                await keep(transaction, job_id, key, reply)
         except DatabaseRefused as error:
             if error.sqlstate == _LACKS_SOMETHING and error.hint:
                 said = str(error).partition("\n")[0]
                 raise JobIncomplete(f"{said[:1].upper()}{said[1:]}: {error.hint}.") from error
             raise explained(error, job.row_id) from error
+        response = reply.response if reply else None
         return Created(job_id=job_id, prompt_job_id=prompt_job_id, response=response)
 
 

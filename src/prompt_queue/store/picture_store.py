@@ -125,11 +125,6 @@ class PictureStore:
         """The paid calls of prompts and pictures, oldest first."""
         return [dict(row) for row in await self._database.rows("calls_of_jobs", list(ids))]
 
-    async def pace(self) -> float | None:
-        """Seconds that the last pictures took from the submit to our storage, on average."""
-        row = await self._database.row("picture_pace")
-        return row["seconds"] if row else None
-
     async def cancel(self, job_id: UUID, user_id: UUID | None = None) -> PictureReceipt:
         """Cancel what is left of a job."""
         row = await self._database.row("cancel_picture_job", job_id, user_id)

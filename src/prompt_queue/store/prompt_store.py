@@ -7,7 +7,7 @@ from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
-from prompt_queue.jobs.job import Claim, PromptJob, Source, Status
+from prompt_queue.jobs.job import Claim, PromptJob, Status
 from prompt_queue.jobs.outcome import CallEnd
 from prompt_queue.store.database import Database
 from prompt_queue.store.rows import call_end_as_json, claim_from_row, job_from_row
@@ -39,10 +39,17 @@ class QueueStats:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Place:
-    """Where an open job stands: `ahead` jobs come first (exact up to 1,000)."""
+    """Where an open job stands: `ahead` jobs come first (counted up to 1,000).
+
+    `state` is ready, delayed or capped; `share` of its lane (0 to 1) comes before it; `follows`: it
+    waits for an identical request.
+    """
 
     ahead: int
     next_attempt_at: datetime | None
+    state: str = "ready"
+    share: float = 0.0
+    follows: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -157,9 +164,7 @@ class PromptStore:
     async def place(self, job_id: UUID) -> Place | None:
         """Where the job waits, or None when it does not."""
         row = await self.database.row("place", job_id)
-        if row is None or row["position"] is None:
-            return None
-        return Place(ahead=row["position"], next_attempt_at=row["next_attempt_at"])
+        return Place(**dict(row)) if row and row["ahead"] is not None else None
 
     async def list_jobs(
         self, which: Filter, limit: int, after: tuple[datetime, UUID] | None = None
@@ -284,17 +289,3 @@ class PromptStore:
         for name in ("avg_wait_time_seconds", "avg_processing_seconds", "oldest_queued_seconds"):
             values[name] = None if values[name] is None else float(values[name])
         return QueueStats(**values)
-
-
-__all__ = [
-    "CancelReceipt",
-    "Filter",
-    "JsonObject",
-    "Place",
-    "PromptStore",
-    "QueueStats",
-    "Ruling",
-    "Settled",
-    "Source",
-    "Supplied",
-]

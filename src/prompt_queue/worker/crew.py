@@ -86,6 +86,7 @@ async def tick(
             await parts.loop.run_until_empty(budget_seconds)
         finally:
             await asyncio.to_thread(parts.heartbeat.stop)
+        await parts.janitor.score()
     tally = parts.loop.tally
     stats = await PromptStore(database).stats()
     pictures_left = await PictureStore(database).seconds_to_next() is not None

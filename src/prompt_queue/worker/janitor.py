@@ -7,11 +7,14 @@ from collections.abc import Callable
 from prompt_queue.failpoints import under_way
 from prompt_queue.store.database import DatabaseRefused, DatabaseUnavailable
 from prompt_queue.store.operator_store import OperatorStore, Retention
+from prompt_queue.store.wait_store import WaitStore
 from prompt_queue.store.worker_store import WorkerStore
 from prompt_queue.telemetry import Event, log
 
 RETENTION_SECONDS = 3600.0
+PROMISES_DAYS = 7.0
 RENEWAL_SECONDS = 1.0
+SCORING_SECONDS = 2.0
 RENEWAL_CLAIMS = 500
 """So many claims of this worker leave enough dead rows that a look at them is worth a query."""
 
@@ -30,15 +33,17 @@ class Janitor:
         self,
         store: WorkerStore,
         operator_store: OperatorStore,
+        waits: WaitStore,
         keep: Retention,
+        *,
         lease_seconds: float,
         on_work: Callable[[], None],
-        *,
         poll_seconds: float = 2.0,
         claimed: Callable[[], int] = lambda: 0,
     ) -> None:
         self._store = store
         self._operator_store = operator_store
+        self._waits = waits
         self._keep = keep
         self._lease_seconds = lease_seconds
         self._on_work = on_work
@@ -52,6 +57,7 @@ class Janitor:
             duties.create_task(self._look_around(hears))
             duties.create_task(self._forget_at_times())
             duties.create_task(self._renew_at_times())
+            duties.create_task(self._score_at_times())
 
     async def _look_around(self, hears: Callable[[], bool]) -> None:
         while True:
@@ -70,6 +76,14 @@ class Janitor:
             except (DatabaseUnavailable, DatabaseRefused) as error:
                 log(Event.DATABASE_AWAY, level="warning", reason=str(error))
             await asyncio.sleep(RETENTION_SECONDS * random.uniform(0.5, 1))  # noqa: S311
+
+    async def _score_at_times(self) -> None:
+        while True:
+            try:
+                await self.score()
+            except (DatabaseUnavailable, DatabaseRefused) as error:
+                log(Event.DATABASE_AWAY, level="warning", reason=str(error))
+            await asyncio.sleep(SCORING_SECONDS * random.uniform(0.5, 1))  # noqa: S311
 
     async def _renew_at_times(self) -> None:
         looked_at = 0
@@ -94,6 +108,10 @@ class Janitor:
             self._on_work()
         return sight.freed
 
+    async def score(self) -> int:
+        """Compare what was promised about waits with what came of it; how many promises."""
+        return await self._waits.score()
+
     async def forget(self) -> None:
         """Delete what is kept no longer, find what a dump left without a place in the queue.
 
@@ -107,5 +125,6 @@ class Janitor:
         await self._store.prune_idempotency_keys()
         await self._store.prune_cache()
         await self._store.prune_partials()
+        await self._waits.prune(PROMISES_DAYS)
         pruned = await self._operator_store.prune(self._keep)
         log(Event.PRUNED, jobs=pruned.jobs, events=pruned.events, calls=pruned.calls)

@@ -28,6 +28,7 @@ from prompt_queue.store.flight_store import FlightStore
 from prompt_queue.store.model_store import ModelStore
 from prompt_queue.store.operator_store import OperatorStore, Retention
 from prompt_queue.store.prompt_store import PromptStore
+from prompt_queue.store.wait_store import WaitStore
 from prompt_queue.store.worker_store import WorkerStore
 from prompt_queue.worker.crew import Crew, run_crew, tick
 from prompt_queue.worker.flights import StoreFlights
@@ -151,13 +152,14 @@ async def crew(settings: Settings, database: Database) -> AsyncIterator[Crew]:
                 Janitor(
                     WorkerStore(database),
                     OperatorStore(database),
+                    WaitStore(database),
                     Retention(
                         jobs_days=settings.jobs_days,
                         events_days=settings.events_days,
                         ledger_days=settings.ledger_days,
                     ),
-                    settings.lease_seconds,
-                    loop.wake,
+                    lease_seconds=settings.lease_seconds,
+                    on_work=loop.wake,
                     poll_seconds=settings.poll_seconds,
                     claimed=lambda: loop.tally["claimed"],
                 ),

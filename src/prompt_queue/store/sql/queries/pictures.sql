@@ -83,13 +83,5 @@ left join lateral public.prompt_partial(j.id) t on true
 where p.job_id = any ($1)
 group by p.job_id;
 
--- name: picture_pace
-select avg(extract(epoch from p.completed_at - coalesce(p.submitted_at, p.created_at)))::float8
-  as seconds
-from (
-  select q.completed_at, q.submitted_at, q.created_at from public.picture_jobs q
-  where q.status = 'succeeded' order by q.completed_at desc limit 50
-) p;
-
 -- name: prune_picture_webhooks
 delete from public.picture_webhooks w where w.received_at < clock_timestamp() - interval '1 hour';

@@ -54,12 +54,23 @@ from public.prompt_generation_jobs j
 left join lateral public.prompt_partial(j.id) p on j.status in ('queued', 'processing')
 where j.id = any ($1);
 
--- name: position
-select public.prompt_job_position($1) as position;
-
 -- name: place
-select public.prompt_job_position(q.job_id) as position, q.next_attempt_at
+select public.prompt_job_position(q.job_id) as ahead, q.next_attempt_at, q.state,
+  q.follows is not null as follows,
+  coalesce((q.claim_key - h.first)::float8 / nullif(h.last - h.first, 0), 0) as share
 from public.prompt_job_queue q
+cross join lateral (
+  select (
+      select a.claim_key from public.prompt_job_queue a
+      where a.state = 'ready' and a.priority = q.priority
+      order by a.claim_key, a.enqueued_at limit 1
+    ) as first,
+    (
+      select z.claim_key from public.prompt_job_queue z
+      where z.state = 'ready' and z.priority = q.priority
+      order by z.claim_key desc, z.enqueued_at desc limit 1
+    ) as last
+) h
 where q.job_id = $1;
 
 -- name: list_jobs
