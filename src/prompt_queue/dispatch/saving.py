@@ -23,7 +23,7 @@ _SAVED_AT_ONCE = 8
 """Each takes up to 64 MB of the disk and a few megabytes of memory."""
 
 _DECODED_AT_ONCE = 2
-"""Each takes up to some hundred megabytes of memory: a picture may have 40 million pixels."""
+"""Each takes up to 500 MB of memory: 40 million pixels, in copies where they are transparent."""
 
 _SECONDS = 60.0
 _ROLE = "picture that was made"
