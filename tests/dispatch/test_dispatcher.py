@@ -1,11 +1,13 @@
 """Single steps from prompt to picture, against the stand-in: what is sent, booked, decided."""
 
+import tempfile
 import time
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
 from decimal import Decimal
-from typing import Any
+from pathlib import Path
+from typing import Any, BinaryIO
 from uuid import UUID, uuid4
 
 import pytest
@@ -29,6 +31,7 @@ from tests.dispatch.test_deciding import claim as any_claim
 from tests.photographs import photograph
 
 MODEL = "bytedance/seedream-v4/edit"
+FOLDER = Path(tempfile.gettempdir())
 
 
 @dataclass
@@ -88,8 +91,9 @@ class Shelf:
     def __init__(self) -> None:
         self.kept: list[tuple[int, str]] = []
 
-    async def save(self, data: bytes, media_type: str) -> str:
-        self.kept.append((len(data), media_type))
+    async def save(self, file: BinaryIO, sha256: str, media_type: str) -> str:
+        file.seek(0)
+        self.kept.append((len(file.read()), media_type))
         return f"https://shelf/{len(self.kept)}"
 
 
@@ -107,7 +111,7 @@ async def dispatching(
         client = WaveSpeedClient(session, outside, provider.base_url, provider.api_key)
         shelf = Shelf()
         yield Dispatcher(
-            client, Photos(public_url), OutputSaver(outside, shelf), book,
+            client, Photos(public_url), OutputSaver(outside, shelf, FOLDER), book,
             RetryPolicy(base_delay=1, max_delay=30, multiplier=2, jitter="none"),
             times=Times(reconcile=reconcile), callback=callback,
         ), shelf  # fmt: skip

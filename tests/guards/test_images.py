@@ -1,6 +1,7 @@
 """What counts as a picture."""
 
 import io
+import tempfile
 
 import pytest
 from PIL import Image
@@ -11,6 +12,7 @@ from prompt_queue.guards.images import (
     inspect_picture,
     shrink_for_inline,
     sniff,
+    thumbnail,
 )
 
 
@@ -38,6 +40,27 @@ def test_the_type_comes_from_the_bytes(kind: str, media_type: str) -> None:
     facts = inspect_picture(data)
     assert sniff(data) == media_type
     assert (facts.media_type, facts.width, facts.height) == (media_type, 64, 48)
+
+
+@pytest.mark.parametrize("kind", ["JPEG", "PNG", "WEBP"])
+def test_a_file_is_as_good_as_its_bytes(kind: str) -> None:
+    """Wherever it was read to; it stays open."""
+    data = encoded(plain(640, 480), kind)
+    with tempfile.TemporaryFile() as file:
+        file.write(data)
+        assert inspect_picture(file) == inspect_picture(data)
+        assert thumbnail(file, 64) == thumbnail(data, 64)
+        assert opened(thumbnail(file, 64)).size == (64, 48)
+
+
+@pytest.mark.parametrize("kind", ["JPEG", "PNG", "WEBP"])
+def test_a_cut_file_on_the_disk_is_called_damaged(kind: str) -> None:
+    """As it is called in the memory."""
+    data = encoded(Image.effect_noise((300, 300), 90).convert("RGB"), kind)
+    with tempfile.TemporaryFile() as file:
+        file.write(data[: len(data) // 2])
+        with pytest.raises(PictureRefused, match="damaged"):
+            thumbnail(file)
 
 
 @pytest.mark.parametrize(

@@ -1,7 +1,9 @@
 """Pictures in a folder."""
 
+import hashlib
 import os
 import stat
+import tempfile
 import threading
 from pathlib import Path
 
@@ -22,6 +24,19 @@ def test_what_is_saved_can_be_read(tmp_path: Path) -> None:
     assert pictures.read(name) == b"bytes"
     assert is_picture_name(name)
     assert media_type_of(name) == "image/png"
+
+
+def test_an_open_file_is_stored_whole(tmp_path: Path) -> None:
+    """From its start, wherever it was read to, as the same picture as its bytes; it stays open."""
+    data = os.urandom(2_500_000)
+    pictures = LocalPictures(tmp_path / "pictures")
+    with tempfile.TemporaryFile() as file:
+        file.write(data)
+        name = pictures.save_file(file, hashlib.sha256(data).hexdigest(), "image/png")
+        assert not file.closed
+    assert pictures.read(name) == data
+    assert pictures.save(data, "image/png") == name
+    assert listed(tmp_path / "pictures") == [name]
 
 
 def test_the_same_bytes_are_stored_once(tmp_path: Path) -> None:

@@ -35,6 +35,7 @@ _PASSING = frozenset({408, 425, 429})
 _AddressInfo = tuple[Any, Any, int, str, tuple[Any, ...]]
 _Handler = Callable[[aiohttp.ClientRequest], Awaitable[aiohttp.ClientResponse]]
 _Middleware = Callable[[aiohttp.ClientRequest, _Handler], Awaitable[aiohttp.ClientResponse]]
+_Take = Callable[[bytes], Awaitable[None]]
 
 
 class AddressRefused(PermissionError):
@@ -134,16 +135,41 @@ async def fetch_picture(
 ) -> bytes:
     """The bytes behind an address. `role` says in words which picture it is: "reference picture 2".
 
+    The picture is whole in the memory; `guards.spool` fetches large ones into a file. Follows and
+    raises as `stream_picture` does.
+    """
+    received = bytearray()
+
+    async def keep(piece: bytes) -> None:
+        received.extend(piece)
+
+    await stream_picture(session, url, role, keep, max_bytes=max_bytes, seconds=seconds)
+    return bytes(received)
+
+
+async def stream_picture(
+    session: GuardedSession,
+    url: PictureUrl,
+    role: str,
+    take: _Take,
+    *,
+    max_bytes: int,
+    seconds: float,
+) -> None:
+    """Hand the bytes behind an address to `take` as they come, piece by piece.
+
+    Never more than `max_bytes` of them. Nothing more is read while `take` is busy, and its time
+    counts. An OSError of `take` would pass for one of the connection, so it raises others.
     Follows up to 3 redirects, each checked like the first address. Raises BadInput for what will
     not change, Transient for server faults and a download that takes longer than `seconds`.
     """
     try:
         async with asyncio.timeout(seconds):
             for _ in range(_MOST_HOPS + 1):
-                found = await _fetch_once(session, url, role, max_bytes)
-                if isinstance(found, bytes):
-                    return found
-                url = found
+                elsewhere = await _fetch_once(session, url, role, take, max_bytes)
+                if elsewhere is None:
+                    return
+                url = elsewhere
     except TimeoutError:
         raise Transient(_failed(role, f"it took longer than {seconds:g} seconds")) from None
     except (AddressRefused, aiohttp.ClientConnectorError) as error:
@@ -154,8 +180,9 @@ async def fetch_picture(
 
 
 async def _fetch_once(
-    session: GuardedSession, url: PictureUrl, role: str, max_bytes: int
-) -> bytes | PictureUrl:
+    session: GuardedSession, url: PictureUrl, role: str, take: _Take, max_bytes: int
+) -> PictureUrl | None:
+    """Where to go on, for a redirect."""
     target = URL(url.text, encoded=True)
     client = session.for_url(url)
     async with client.get(target, headers=_PICTURE_HEADERS, allow_redirects=False) as response:
@@ -167,18 +194,22 @@ async def _fetch_once(
             raise Transient(sentence) if passing else BadInput(sentence)
         if response.headers.get("Content-Encoding", "identity").lower() != "identity":
             raise BadInput(_failed(role, "the server compresses it, which is not allowed"))
-        return await _read_at_most(response, max_bytes, role)
+        await _read_at_most(response, role, take, max_bytes)
+        return None
 
 
-async def _read_at_most(response: aiohttp.ClientResponse, max_bytes: int, role: str) -> bytes:
-    received = bytearray()
+async def _read_at_most(
+    response: aiohttp.ClientResponse, role: str, take: _Take, max_bytes: int
+) -> None:
+    left = max_bytes
     if (response.content_length or 0) <= max_bytes:
         async for chunk in response.content.iter_chunked(_CHUNK):
-            received += chunk
-            if len(received) > max_bytes:
+            left -= len(chunk)
+            if left < 0:
                 break
+            await take(chunk)
         else:
-            return bytes(received)
+            return
     raise BadInput(_failed(role, f"it is larger than {max_bytes / 1024 / 1024:g} MiB"))
 
 

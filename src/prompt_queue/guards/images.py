@@ -4,11 +4,13 @@ import io
 import struct
 import zlib
 from dataclasses import dataclass
-from typing import Literal
+from typing import BinaryIO, Literal
 
 from PIL import Image, ImageOps
 
 MediaType = Literal["image/jpeg", "image/png", "image/webp"]
+Picture = bytes | BinaryIO
+"""The bytes, or an open file of them, which is read from its start and stays open."""
 
 MOST_PIXELS = 40_000_000
 """Pixels that a picture may have; more is a decompression bomb or a mistake."""
@@ -25,6 +27,9 @@ INLINE_PIXELS = 2_408_448
 _INLINE_QUALITY = 90
 _THUMBNAIL_QUALITY = 82
 _LONGEST_JPEG_SIDE = 65_500
+_HEAD = 512
+"""Bytes at the start that tell what a file is."""
+
 _FORMATS: dict[MediaType, str] = {
     "image/jpeg": "JPEG",
     "image/png": "PNG",
@@ -89,10 +94,11 @@ def sniff(data: bytes) -> MediaType:
     raise PictureRefused(f"The file is {_what_it_is(data)}; {_ACCEPTED}.")
 
 
-def inspect_picture(data: bytes) -> PictureFacts:
+def inspect_picture(picture: Picture) -> PictureFacts:
     """Type and size by the header, nothing decoded. Raises PictureRefused outside the limits."""
-    media_type = sniff(data)
-    with _opened(data, media_type) as image:
+    file = _as_file(picture)
+    media_type = sniff(file.read(_HEAD))
+    with _opened(file, media_type) as image:
         width, height = image.size
     if width * height > MOST_PIXELS:
         raise _too_large()
@@ -131,14 +137,14 @@ def shrink_for_inline(data: bytes) -> tuple[bytes, MediaType]:
     return out.getvalue(), "image/jpeg"
 
 
-def thumbnail(data: bytes, side: int = 512) -> bytes:
+def thumbnail(picture: Picture, side: int = 512) -> bytes:
     """A small JPEG, upright and without metadata, no side longer than `side` pixels.
 
     Decodes, so it belongs into a thread. Raises PictureRefused for a damaged picture.
     """
-    facts = inspect_picture(data)
+    facts = inspect_picture(picture)
     try:
-        with _opened(data, facts.media_type) as image:
+        with _opened(picture, facts.media_type) as image:
             if facts.media_type == "image/jpeg":
                 image.draft(None, (side, side))
             image.load()
@@ -154,9 +160,16 @@ def thumbnail(data: bytes, side: int = 512) -> bytes:
     return out.getvalue()
 
 
-def _opened(data: bytes, media_type: MediaType) -> Image.Image:
+def _as_file(picture: Picture) -> BinaryIO:
+    if isinstance(picture, bytes):
+        return io.BytesIO(picture)
+    picture.seek(0)
+    return picture
+
+
+def _opened(picture: Picture, media_type: MediaType) -> Image.Image:
     try:
-        return Image.open(io.BytesIO(data), formats=(_FORMATS[media_type],))
+        return Image.open(_as_file(picture), formats=(_FORMATS[media_type],))
     except (Image.DecompressionBombError, Image.DecompressionBombWarning):
         raise _too_large() from None
     except _UNREADABLE as error:
@@ -191,7 +204,7 @@ def _what_it_is(data: bytes) -> str:
             return name
     if data[4:8] == b"ftyp":
         return "a HEIC or AVIF picture, or a video"
-    head = data[:512].lstrip(b"\xef\xbb\xbf \t\r\n").lower()
+    head = data[:_HEAD].lstrip(b"\xef\xbb\xbf \t\r\n").lower()
     if head.startswith(b"<svg") or (head.startswith(b"<?xml") and b"<svg" in head):
         return "an SVG drawing"
     if head.startswith(b"<"):

@@ -5,9 +5,8 @@
 """
 
 import asyncio
-import hashlib
-import io
 import logging
+from typing import BinaryIO
 from urllib.parse import quote
 
 import aiohttp
@@ -31,19 +30,20 @@ class PublicBucket:
         self._headers = {"Authorization": f"Bearer {service_key}", "apikey": service_key}
         self._bucket = quote(bucket, safe="")
 
-    async def save(self, data: bytes, media_type: str) -> str:
-        """Keep the bytes and return their address; the same bytes always have the same one.
+    async def save(self, file: BinaryIO, sha256: str, media_type: str) -> str:
+        """Keep the bytes of a file and return their address; the same bytes always have the same.
 
+        `sha256` is theirs, in hex. The file is sent piece by piece, and may be closed afterwards.
         Raises Misconfigured where key or bucket are not accepted, Transient for faults.
         """
-        path = f"{self._bucket}/{hashlib.sha256(data).hexdigest()}.{EXTENSIONS[media_type]}"
+        path = f"{self._bucket}/{sha256}.{EXTENSIONS[media_type]}"
         headers = self._headers | {"Content-Type": media_type, "x-upsert": "true"}
+        file.seek(0)
         try:
             async with (
                 asyncio.timeout(_SECONDS),
                 self._session.post(
-                    f"{self._base}/{path}", data=io.BytesIO(data), headers=headers,
-                    allow_redirects=False,
+                    f"{self._base}/{path}", data=file, headers=headers, allow_redirects=False
                 ) as response,
             ):  # fmt: skip
                 status = response.status

@@ -1,11 +1,16 @@
 """Pictures in a folder of this machine, each under the SHA-256 of its bytes."""
 
 import hashlib
+import io
 import os
+import shutil
 import tempfile
 from pathlib import Path
+from typing import BinaryIO
 
 from prompt_queue.jobs.pictures import EXTENSIONS, is_picture_name
+
+_COPIED_AT_ONCE = 1024 * 1024
 
 
 class PictureMissing(LookupError):
@@ -30,18 +35,23 @@ class LocalPictures:
         self._folder = folder
 
     def save(self, data: bytes, media_type: str) -> str:
-        """Store the bytes and return their name; the same bytes always get the same name.
+        """Store the bytes and return their name; keeps and raises as `save_file` does."""
+        return self.save_file(io.BytesIO(data), hashlib.sha256(data).hexdigest(), media_type)
 
-        After the return they survive a power cut. Raises ValueError for a media type other than
-        JPEG, PNG or WebP, OSError where the folder cannot be written.
+    def save_file(self, file: BinaryIO, sha256: str, media_type: str) -> str:
+        """Store a copy of an open file and return its name; the same bytes always get the same.
+
+        `sha256` is that of the bytes, in hex. After the return they survive a power cut. Raises
+        ValueError for a media type other than JPEG, PNG or WebP, OSError where the folder cannot
+        be written.
         """
         if media_type not in EXTENSIONS:
             raise ValueError(f"pictures of type {media_type} are not stored")
-        name = f"{hashlib.sha256(data).hexdigest()}.{EXTENSIONS[media_type]}"
+        name = f"{sha256}.{EXTENSIONS[media_type]}"
         final = self._folder / name
         if not final.is_file():
             self._make_folder()
-            self._write(data, final)
+            self._write(file, final)
         _flush_folder(self._folder)
         return name
 
@@ -60,12 +70,13 @@ class LocalPictures:
             self._folder.mkdir(mode=0o700, exist_ok=True)
             _flush_folder(self._folder.parent)
 
-    def _write(self, data: bytes, final: Path) -> None:
+    def _write(self, source: BinaryIO, final: Path) -> None:
         handle, text = tempfile.mkstemp(prefix=".saving-", dir=self._folder)  # mode 0600
         temporary = Path(text)
         try:
             with os.fdopen(handle, "wb") as file:
-                file.write(data)
+                source.seek(0)
+                shutil.copyfileobj(source, file, _COPIED_AT_ONCE)
                 file.flush()
                 os.fsync(file.fileno())
             temporary.replace(final)

@@ -5,6 +5,7 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import BinaryIO
 from uuid import UUID
 
 from prompt_queue.dispatch.dispatcher import PROVIDER, Dispatcher, Pictures, Times
@@ -14,6 +15,7 @@ from prompt_queue.dispatch.wavespeed import WaveSpeedClient
 from prompt_queue.guards.callbacks import CALLBACK_PATH, CallbackSigner
 from prompt_queue.guards.egress import guarded_session, provider_session
 from prompt_queue.guards.signing import LinkSigner
+from prompt_queue.guards.spool import NO_ROOM
 from prompt_queue.guards.urls import read_url
 from prompt_queue.jobs.backoff import RetryPolicy
 from prompt_queue.jobs.errors import Transient
@@ -61,12 +63,12 @@ class LocalOutputs:
         self._signer = signer
         self._public_url = public_url
 
-    async def save(self, data: bytes, media_type: str) -> str:
+    async def save(self, file: BinaryIO, sha256: str, media_type: str) -> str:
         """See `dispatch.saving.Outputs`."""
         try:
-            name = await asyncio.to_thread(self._pictures.save, data, media_type)
+            name = await asyncio.to_thread(self._pictures.save_file, file, sha256, media_type)
         except OSError as error:
-            raise Transient("There is no room for the picture at present.") from error
+            raise Transient(NO_ROOM) from error
         return f"{self._public_url}/files/{self._signer.sign(name, NEVER)}"
 
 
@@ -98,7 +100,7 @@ async def dispatch_station(
         dispatcher = Dispatcher(
             WaveSpeedClient(session, outside, account.base, account.api_key),
             pictures,
-            OutputSaver(outside, outputs),
+            OutputSaver(outside, outputs, account.data_dir),
             store,
             policy,
             times=account.times,
