@@ -3,7 +3,7 @@
 from uuid import UUID, uuid4
 
 from tests.proofs.acts import PROMPT, Acts
-from tests.proofs.picture_acts import BOUGHT, Pictures
+from tests.proofs.picture_acts import BOUGHT, LOST, Pictures
 
 
 async def _unknown(desk: Pictures) -> tuple[UUID, UUID, UUID]:
@@ -54,6 +54,27 @@ async def news_reach_who_looks_meanwhile(queue: Acts, _: Acts) -> None:
         assert row["prediction_id"] == f"p-{outcome}"
         await desk.cancel(job)
         await queue.connection.execute("delete from public.picture_jobs")
+
+
+async def what_failed_there_is_not_bought_anew(queue: Acts, _: Acts) -> None:
+    """A task that came to nothing, by itself or until somebody retried, is never the next one."""
+    desk = Pictures(queue)
+    job, picture, token = await desk.claimed()
+    call, _verdict = await desk.begin(picture, token)
+    await desk.end(call, answered=True)
+    await desk.settle(picture, token, BOUGHT, prediction_id="p1")
+    held = (await desk.claim_one())["lease_token"]
+    assert await desk.settle(picture, held, "again", error="x") == (True, "queued")
+    held = (await desk.claim_one())["lease_token"]
+    assert await desk.settle(picture, held, BOUGHT, prediction_id="p1") == (True, LOST)
+    assert await desk.hint(call, "p1") == "late"
+    held = (await desk.claim_one())["lease_token"]
+    assert await desk.settle(picture, held, BOUGHT, prediction_id="p2") == (True, BOUGHT)
+    held = (await desk.claim_one())["lease_token"]
+    await desk.settle(picture, held, "failed", error="x")
+    assert await desk.retry(job) == "retried"
+    assert await desk.hint(call, "p2") == "late"
+    assert (await desk.row(picture))["past_predictions"] == ["p1", "p2"]
 
 
 async def a_cancelled_picture_stays_cancelled(queue: Acts, _: Acts) -> None:
@@ -141,6 +162,7 @@ async def a_picture_shares_the_fate_of_its_prompt(queue: Acts, _: Acts) -> None:
 PICTURE_FATES = (
     a_webhook_tells_what_was_bought,
     news_reach_who_looks_meanwhile,
+    what_failed_there_is_not_bought_anew,
     a_cancelled_picture_stays_cancelled,
     a_cancel_spares_a_prompt_that_others_need,
     only_a_failed_picture_is_made_anew,

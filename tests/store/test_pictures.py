@@ -274,6 +274,33 @@ async def test_a_submit_that_is_stopped_half_way_is_never_forgotten(
     assert await studio.status(job_id) == "submission_unknown"
 
 
+async def test_a_task_that_failed_there_is_not_what_the_next_submit_bought(studio: Studio) -> None:
+    """It is known by its name: neither a late webhook nor the history makes it the new one."""
+    job_id, _ = await studio.create()
+    (claim,) = await studio.claim()
+    first, _ = await studio.intend(claim)
+    await studio.prompts.end_calls([CallEnd(first, answered=True, http_status=200)])
+    await studio.settle(claim, "submitted", prediction_id="p1")
+    await studio.due()
+    (claim,) = await studio.claim()
+    assert await studio.settle(claim, "again", code="provider_unavailable") == (True, "queued")
+    assert await studio.store.hint(first, "p1", "w1") == "late"
+    (claim,) = await studio.claim()
+    await studio.intend(claim)
+    await studio.settle(claim, "unknown")
+    await studio.due()
+    (claim,) = await studio.claim()
+    assert await studio.store.known(["p1", "p2"]) == {"p1"}
+    assert await studio.settle(claim, "submitted", prediction_id="p1") == (
+        True, "submission_unknown",
+    )  # fmt: skip
+    await studio.due()
+    (claim,) = await studio.claim()
+    assert await studio.settle(claim, "submitted", prediction_id="p2") == (True, "submitted")
+    (row,) = await studio.store.find(job_id)
+    assert (row.retry_count, row.resubmits) == (1, 0)
+
+
 async def test_it_is_sent_again_once(studio: Studio) -> None:
     """The ledger grants two submits without an answer, and no third; a retry by hand does."""
     job_id, _ = await studio.create()

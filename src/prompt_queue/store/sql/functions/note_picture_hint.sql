@@ -29,7 +29,9 @@ begin
   update public.provider_calls c
   set state = 'answered', error_code = null, ended_at = coalesce(c.ended_at, v_now)
   where c.call_id = p_call_id and c.state = 'unanswered';
-  if v_is.prediction_id is distinct from p_prediction_id and v_is.prediction_id is not null then
+  if p_prediction_id = any (v_is.past_predictions) then
+    return 'late';
+  elsif v_is.prediction_id is distinct from p_prediction_id and v_is.prediction_id is not null then
     insert into public.prompt_job_events (job_id, user_id, kind, data)
     values (v_is.job_id, v_is.user_id, 'picture_bought_twice', jsonb_build_object(
       'number', v_is.number, 'predictionId', p_prediction_id));

@@ -33,6 +33,7 @@ begin
   else
     update public.picture_jobs p
     set status = 'queued', prediction_id = null, provider_outputs = null, retry_count = 0,
+      past_predictions = p.past_predictions || array_remove(array[p.prediction_id], null),
       resubmits = 0, lease_losses = 0, error = null, error_code = null, completed_at = null,
       due_at = v_now, retried_at = v_now, updated_at = v_now
     where p.job_id = p_job_id and p.status = 'failed';

@@ -46,7 +46,8 @@ begin
       when v_one.outcome = 'submitted' and exists (
         select from public.picture_jobs o
         where o.prediction_id = v_one.prediction_id and o.id <> v_is.id
-      ) then 'unknown'
+      ) or v_one.outcome = 'submitted' and v_one.prediction_id = any (v_is.past_predictions)
+        then 'unknown'
       -- Stopped in the middle of a submit, by whatever: it may be bought.
       when v_is.status = 'submitting' and v_one.outcome in ('released', 'postponed', 'retry', 'failed')
         and exists (
@@ -92,6 +93,9 @@ begin
       prediction_id = case when v_act in ('again', 'unknown') then null
         when p.hinted_at is not null then p.prediction_id
         else coalesce(v_one.prediction_id, p.prediction_id) end,
+      past_predictions = p.past_predictions
+        || case when v_act in ('again', 'unknown') then array_remove(array[p.prediction_id], null)
+          else '{}' end,
       provider_outputs = coalesce(v_one.provider_outputs, p.provider_outputs),
       outputs = coalesce(v_one.outputs, p.outputs),
       nsfw = coalesce(v_one.nsfw, p.nsfw),

@@ -29,7 +29,11 @@ where c.job_id = $1 and c.leg = 'picture' and c.error_code is distinct from 'not
 order by c.started_at desc limit 1;
 
 -- name: known_predictions
-select p.prediction_id from public.picture_jobs p where p.prediction_id = any ($1);
+select p.prediction_id from public.picture_jobs p where p.prediction_id = any ($1)
+union all
+select o.id from public.picture_jobs p
+cross join lateral unnest(p.past_predictions) as o (id)
+where p.past_predictions <> '{}' and p.past_predictions && $1 and o.id = any ($1);
 
 -- name: resolve_picture_call
 select public.resolve_picture_call($1, $2);
