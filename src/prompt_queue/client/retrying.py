@@ -26,7 +26,9 @@ class Patience:
 
     `attempt`: one request, besides what it asks the server to hold. `total`: a call with all of its
     repeats and pauses. A pause is random up to `first_pause`, doubled each time up to
-    `longest_pause`. A `Retry-After` is honoured up to `longest_retry_after`.
+    `longest_pause`. A `Retry-After` is honoured up to `longest_retry_after`. A stream starts at
+    once and shows a sign of life every 15 s: where nothing has come for `first_byte`, something on
+    the way collects it, and the job is watched by polling; after `silence` it is opened again.
     """
 
     attempt: float = 30.0
@@ -34,6 +36,8 @@ class Patience:
     first_pause: float = 0.5
     longest_pause: float = 20.0
     longest_retry_after: float = 60.0
+    first_byte: float = 10.0
+    silence: float = 40.0
 
     def pause(self, attempt: int, asked: float | None, chance: float) -> float:
         """Seconds before the repeat after this attempt (0 is the first); `chance` is 0 to 1."""

@@ -28,10 +28,6 @@ from prompt_queue.client.sse import Parser, ServerSentEvent, TooLong
 from prompt_queue.client.waiting import differs, poll
 
 J = TypeVar("J", bound=Job)
-# The snapshot comes at once. Where nothing does, something on the way collects the stream.
-_FIRST_BYTE_SECONDS: Final = 10.0
-# The server sends a sign of life every 15 s; two may be late.
-_SILENCE_SECONDS: Final = 40.0
 # What may follow the final state: its event, and the server's word that this was all.
 _FAREWELL_SECONDS: Final = 5.0
 _MOST_BREAKS: Final = 3
@@ -91,7 +87,7 @@ class Watching(Generic[J]):
         path = self._kind.path(self._job_id, "events")
         request = Request(method="GET", path=path, headers=headers)
         try:
-            answer: Answer = yield Open(request, _FIRST_BYTE_SECONDS)
+            answer: Answer = yield Open(request, self._think.patience.first_byte)
         except NoAnswer as failure:
             self._streams = not failure.late
             self._breaks += 1
@@ -117,9 +113,9 @@ class Watching(Generic[J]):
             self._pause = min(error.retry_after or _USUAL_PAUSE_SECONDS, _LONGEST_PAUSE_SECONDS)
 
     def _listen(self) -> Series[Update[J]]:
-        parser, heard = Parser(), False
+        parser, heard, patience = Parser(), False, self._think.patience
         while True:
-            usual = _SILENCE_SECONDS if heard else _FIRST_BYTE_SECONDS
+            usual = patience.silence if heard else patience.first_byte
             try:
                 chunk: bytes = yield Read(_FAREWELL_SECONDS if self._has_ended else usual)
                 events = parser.feed(chunk)
