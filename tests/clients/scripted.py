@@ -27,7 +27,7 @@ class Seen:
 
 @dataclass
 class Scripted:
-    """`steps` are taken one after another; the last one goes on. Streams have steps of their own."""
+    """`steps` are taken one after another, the last again and again; streams have their own."""
 
     url: str = ""
     steps: list[Step] = field(default_factory=list)
@@ -70,7 +70,7 @@ async def scripted() -> AsyncIterator[Scripted]:
     await runner.setup()
     site = web.TCPSite(runner, "127.0.0.1", 0)
     await site.start()
-    server.url = "http://127.0.0.1:{}".format(runner.addresses[0][1])
+    server.url = f"http://127.0.0.1:{runner.addresses[0][1]}"
     yield server
     await runner.cleanup()
 

@@ -100,7 +100,7 @@ async def test_a_prompt_through_its_life(
     done = await face.do("set_prompt", id=job_id, text="Make it teal.")
     assert (done["status"], done["source"]) == ("completed", "manual")
     events = (await face.do("timeline", id=job_id))["events"]
-    assert [event["kind"] for event in events][0] == "queued"
+    assert next(event["kind"] for event in events) == "queued"
     newer = await face.do("set_prompt", id=job_id, text="Make it red.", successor=True)
     assert newer["promptJobId"] != job_id
     with pytest.raises(Said) as refused:

@@ -173,7 +173,7 @@ async def test_a_closed_port_is_unreachable(face: Face) -> None:
     face.patience = {"total": 0.5}
     with socket.socket() as deaf:
         deaf.bind(("127.0.0.1", 0))
-        face.base_url = "http://127.0.0.1:{}".format(deaf.getsockname()[1])
+        face.base_url = f"http://127.0.0.1:{deaf.getsockname()[1]}"
         with pytest.raises(Said) as refused:
             await face.do("stats")
     assert (refused.value.name, refused.value.facts["sent"]) == ("Unreachable", False)
