@@ -112,6 +112,32 @@ async def test_a_server_that_stops_is_no_end(face: Face, server: Scripted) -> No
     assert server.looks == []
 
 
+async def test_a_restart_of_the_server_loses_no_event(face: Face, server: Scripted) -> None:
+    """However often it is asked meanwhile: a server that is away is no reason to poll."""
+    away = refuses(503, "database_unavailable", True, retryAfterMs=20)
+    server.streams = [
+        streams(START, frame("snapshot", job(), 3), frame("end", {"reason": "shutdown"})),
+        away, page(502), away, away, away,
+        streams(
+            START, update(4, "claimed", "processing"), update(5, "completed", "completed"), END
+        ),
+    ]  # fmt: skip
+    updates = await face.do("watch", id=JOB_ID)
+    assert [one["eventId"] for one in updates] == [3, 4, 5]
+    assert [one.headers.get("last-event-id") for one in server.seen] == [None] + ["3"] * 6
+    assert server.looks == []
+
+
+async def test_a_server_that_stays_away_ends_the_watch(face: Face, server: Scripted) -> None:
+    """After the time that was given, with the last word of the server."""
+    face.patience = {"total": 1.0}
+    server.streams = [refuses(503, "database_unavailable", True, retryAfterMs=20)]
+    with pytest.raises(Said) as said:
+        await face.do("watch", id=JOB_ID)
+    assert said.value.facts["code"] == "database_unavailable"
+    assert len(server.seen) >= 2
+
+
 async def test_a_final_event_that_was_behind_is_read(face: Face, server: Scripted) -> None:
     """204: there is nothing more to come, and the state is asked for."""
     server.streams = [

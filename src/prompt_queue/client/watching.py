@@ -8,7 +8,14 @@ from typing import Any, Final, Generic, TypeVar
 from uuid import UUID
 
 from prompt_queue.client.calls import Kind
-from prompt_queue.client.errors import InvalidRequest, NotFound, Unauthorized, error_of
+from prompt_queue.client.errors import (
+    InvalidRequest,
+    NotFound,
+    PromptQueueError,
+    Unauthorized,
+    Unreachable,
+    error_of,
+)
 from prompt_queue.client.exchange import (
     Answer,
     Close,
@@ -33,7 +40,8 @@ _FAREWELL_SECONDS: Final = 5.0
 _MOST_BREAKS: Final = 3
 _POLL_INSTEAD_SECONDS: Final = 60.0
 _USUAL_PAUSE_SECONDS: Final = 1.0
-_LONGEST_PAUSE_SECONDS: Final = 30.0
+_LONGEST_PAUSE_SECONDS: Final = 5.0
+_AWAY: Final = frozenset({429, 502, 503})
 _LIVED_SECONDS: Final = 30.0
 _REMEMBERED: Final = 1000
 
@@ -53,6 +61,7 @@ class Watching(Generic[J]):
         self._streams = True
         self._breaks = 0
         self._pause = _USUAL_PAUSE_SECONDS
+        self._away_since: float | None = None
         self._over = False
 
     def updates(self) -> Series[Update[J]]:
@@ -89,9 +98,14 @@ class Watching(Generic[J]):
         try:
             answer: Answer = yield Open(request, self._think.patience.first_byte)
         except NoAnswer as failure:
-            self._streams = not failure.late
-            self._breaks += 1
+            if failure.sent:
+                self._streams = not failure.late
+                self._breaks += 1
+            else:
+                self._is_away(Unreachable(str(failure)))
             return
+        if answer.status not in _AWAY:
+            self._away_since = None
         if answer.status == 204:
             yield from self._finish()
         elif answer.status != 200:
@@ -108,9 +122,18 @@ class Watching(Generic[J]):
             self._streams = False
         elif isinstance(error, Unauthorized | NotFound | InvalidRequest):
             raise error
+        elif answer.status in _AWAY and error.retryable:
+            self._is_away(error)
         else:
             self._breaks += 1
-            self._pause = min(error.retry_after or _USUAL_PAUSE_SECONDS, _LONGEST_PAUSE_SECONDS)
+
+    def _is_away(self, error: PromptQueueError) -> None:
+        """No server, no polling either: its stream goes on when it is back. Raises at last."""
+        now, asked = self._think.clock(), getattr(error, "retry_after", None)
+        self._away_since = now if self._away_since is None else self._away_since
+        if now - self._away_since >= self._think.patience.total:
+            raise error
+        self._pause = min(asked or self._pause * 2, _LONGEST_PAUSE_SECONDS)
 
     def _listen(self) -> Series[Update[J]]:
         parser, heard, patience = Parser(), False, self._think.patience
@@ -135,8 +158,8 @@ class Watching(Generic[J]):
                         self._breaks += 1
                     return
                 yield from self._take(event)
-            if parser.retry_ms is not None:
-                self._pause = min(parser.retry_ms / 1000, _LONGEST_PAUSE_SECONDS)
+            asked = _USUAL_PAUSE_SECONDS if parser.retry_ms is None else parser.retry_ms / 1000
+            self._pause = min(asked, _LONGEST_PAUSE_SECONDS)
         self._over = self._has_ended
         self._breaks += 1
 

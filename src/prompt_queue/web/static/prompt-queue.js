@@ -72,7 +72,8 @@ const FAREWELL = 5000
 const MOST_BREAKS = 3
 const POLL_INSTEAD = 60000
 const LIVED = 30000
-const LONGEST_PAUSE = 30000
+const LONGEST_PAUSE = 5000
+const AWAY = new Set([429, 502, 503])
 const LONGEST_EVENT = 8 * 1024 * 1024
 const REMEMBERED = 1000
 const ENDED = new Set(['completed', 'succeeded', 'failed', 'cancelled'])
@@ -396,6 +397,7 @@ class Watching {
     this._streams = true
     this._breaks = 0
     this._pause = 1000
+    this._awaySince = null
     this._over = false
   }
 
@@ -450,10 +452,13 @@ class Watching {
         response = await limited(this._signal, this._caller.patience.firstByte, () => this._caller.open(request, stop))
       } catch (failure) {
         if (!(failure instanceof Unreachable || failure instanceof TimedOut)) throw failure
-        this._streams = !(failure instanceof TimedOut)
-        this._breaks++
+        if (failure.sent) {
+          this._streams = !(failure instanceof TimedOut)
+          this._breaks++
+        } else this._isAway(failure)
         return
       }
+      if (!AWAY.has(response.status)) this._awaySince = null
       if (response.status === 204) yield * this._finish()
       else if (response.status !== 200) await this._refused(response, request)
       else if (!(response.headers.get('content-type') ?? '').startsWith('text/event-stream')) this._streams = false
@@ -470,10 +475,15 @@ class Watching {
     const elsewhere = error.code === 'route_not_found' || error.code === 'not_from_the_server'
     if ([405, 406, 501].includes(answer.status) || (error instanceof NotFound && elsewhere)) this._streams = false
     else if (error instanceof Unauthorized || error instanceof NotFound || error instanceof InvalidRequest) throw error
-    else {
-      this._breaks++
-      this._pause = Math.min(error.retryAfter ?? 1000, LONGEST_PAUSE)
-    }
+    else if (AWAY.has(answer.status) && error.retryable) this._isAway(error)
+    else this._breaks++
+  }
+
+  /** No server, no polling either: its stream goes on when it is back. Throws at last. */
+  _isAway (error) {
+    this._awaySince ??= now()
+    if (now() - this._awaySince >= this._caller.patience.total) throw error
+    this._pause = Math.min(error.retryAfter ?? this._pause * 2, LONGEST_PAUSE)
   }
 
   async * _listen (reader) {
@@ -501,7 +511,7 @@ class Watching {
         }
         yield * this._take(event)
       }
-      if (parser.retryMs !== null) this._pause = Math.min(parser.retryMs, LONGEST_PAUSE)
+      this._pause = Math.min(parser.retryMs ?? 1000, LONGEST_PAUSE)
     }
     this._over = hasEnded(this._job)
     this._breaks++
