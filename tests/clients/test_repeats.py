@@ -24,6 +24,8 @@ from tests.clients.scripted import (
     says,
 )
 
+# Node sets its timers by another clock than the loop of the server.
+ALMOST_A_SECOND = 0.95
 ROW = "00000000-0000-4000-a000-000000000003"
 
 
@@ -121,7 +123,7 @@ async def test_retry_after_is_honoured(face: Face, server: Scripted) -> None:
     server.steps = [refuses(429, "rate_limited", True, retry_after="1"), says({})]
     await face.do("stats")
     first, second = server.seen
-    assert second.at - first.at >= 1.0
+    assert second.at - first.at >= ALMOST_A_SECOND
 
 
 async def test_retry_after_is_capped(face: Face, server: Scripted) -> None:
@@ -134,7 +136,7 @@ async def test_retry_after_is_capped(face: Face, server: Scripted) -> None:
 
 async def test_a_call_ends_with_its_deadline(face: Face, server: Scripted) -> None:
     """The last answer is what is raised, after more than one attempt."""
-    face.patience = {"total": 1.0}
+    face.patience = {"total": 2.5}
     server.steps = [refuses(503, "database_unavailable", True)]
     before = time.monotonic()
     with pytest.raises(Said) as refused:
@@ -160,7 +162,7 @@ async def test_a_pause_that_would_miss_the_deadline_is_not_begun(
 
 async def test_silence_ends_too(face: Face, server: Scripted) -> None:
     """An attempt that brings nothing is given up, and so is the call."""
-    face.patience = {"attempt": 0.3, "total": 1.0}
+    face.patience = {"attempt": 0.7, "total": 3.0}
     server.steps = [hangs]
     with pytest.raises(Said) as refused:
         await face.do("get", id=JOB_ID)
