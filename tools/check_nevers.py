@@ -42,6 +42,8 @@ OUTBOUND = Never(
         "simulator/wavespeed/life.py": "it plays WaveSpeed, which fetches pictures itself",
         "simulator/wavespeed/webhooks.py": "it plays WaveSpeed, which calls webhooks",
         "simulator/process.py": "asks the stand-in that it has started whether it is ready",
+        "client/blocking.py": "runs in other people's programs and calls the address they give it",
+        "client/looping.py": "runs in other people's programs and calls the address they give it",
         "cli/up.py": "asks the server that it has started whether it is ready",
     },
 )

@@ -20,7 +20,7 @@ async def test_status_shows_a_waiting_job(shell: Shell, jobs: Jobs) -> None:
     assert ran.code == 0, ran.err
     assert str(job_id) in ran.out
     assert "8 (high)" in ran.out
-    assert "1 ahead, about 34 s" in ran.out
+    assert "1 ahead, about 22 s" in ran.out
     assert "No worker runs" in ran.out
     assert "+0." in ran.out
 

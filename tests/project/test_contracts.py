@@ -12,6 +12,7 @@ EVERYWHERE = {
     "driver": {"store"},
     "web-framework": {"asgi", "server", "api", "web"},
     "stand-in-shares-nothing": {"simulator", "testing", "client"},
+    "client-brings-nothing": {"client"},
 }
 OF_THE_HTTP_SIDE = {"server", "api", "web"}
 OF_THE_WORKERS_SIDE = {"worker", "generation", "dispatch", "delivery"}
@@ -47,6 +48,7 @@ def test_no_contract_has_exceptions(contracts: configparser.ConfigParser) -> Non
         ("driver", "source_modules"),
         ("web-framework", "source_modules"),
         ("stand-in-shares-nothing", "forbidden_modules"),
+        ("client-brings-nothing", "forbidden_modules"),
     ],
 )
 def test_a_contract_for_the_whole_house_names_every_room(

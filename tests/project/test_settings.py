@@ -63,6 +63,7 @@ def test_an_unknown_variable_in_the_env_file_is_refused_too(tmp_path: Path) -> N
 def test_other_programs_variables_are_none_of_our_business() -> None:
     """Only names with our prefix are looked at."""
     assert unknown_variables(["PATH", "XAI_API_KEI", "PROMPT_QUEUE_POSTGRES_USER"]) == []
+    assert unknown_variables(["PROMPT_QUEUE_URL", "PROMPT_QUEUE_TOKEN"]) == []
 
 
 def test_the_env_file_is_read(tmp_path: Path) -> None:

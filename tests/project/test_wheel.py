@@ -35,6 +35,8 @@ def below(folder: Path, pattern: str) -> dict[str, bytes]:
         ("store/sql/queries", PACKAGE / "store" / "sql" / "queries", "*.sql"),
         ("store/sql/functions", PACKAGE / "store" / "sql" / "functions", "*.sql"),
         ("samples", PACKAGE / "samples", "*.jpg"),
+        ("client", PACKAGE / "client", "*.py"),
+        ("web/static", PACKAGE / "web" / "static", "*"),
         (".", PACKAGE, "py.typed"),
     ],
 )

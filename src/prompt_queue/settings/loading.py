@@ -19,6 +19,8 @@ class SettingsError(Exception):
 PROCESS_VARIABLES = frozenset(
     {PREFIX + "FAILPOINTS", PREFIX + "LIFELINE_FD", PREFIX + "POSTGRES_USER"}
 )
+# Read by prompt_queue.client in programs that may well share their environment with the command.
+CLIENT_VARIABLES = frozenset({PREFIX + "URL", PREFIX + "TOKEN"})
 
 
 def variable_name(field: str) -> str:
@@ -36,7 +38,7 @@ def unknown_variables(names: Iterable[str]) -> list[str]:
     known = known_variables() | PROCESS_VARIABLES
     own = [name.removeprefix(PREFIX) for name in known]
     sentences = []
-    for name in sorted({name.upper() for name in names} - known):
+    for name in sorted({name.upper() for name in names} - known - CLIENT_VARIABLES):
         if name.startswith(PREFIX):
             near = difflib.get_close_matches(name.removeprefix(PREFIX), own, n=1, cutoff=0.5)
             hint = f"did you mean {PREFIX}{near[0]}?" if near else "see docs/configuration.md"

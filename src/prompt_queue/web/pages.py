@@ -1,10 +1,11 @@
-"""The documentation page, with local assets only."""
+"""The documentation page, with local assets only, and the client for JavaScript."""
 
+import hashlib
 from functools import cache
 from importlib.resources import files
 from typing import Final
 
-from fastapi import APIRouter, HTTPException
+from fastapi import APIRouter, HTTPException, Request
 from fastapi.responses import RedirectResponse, Response
 
 router = APIRouter(include_in_schema=False)
@@ -49,10 +50,29 @@ async def asset(name: str) -> Response:
     )
 
 
+@router.get("/prompt-queue.js")
+async def client(request: Request) -> Response:
+    """The client as a module; browsers ask each time whether it has changed."""
+    headers = {"Cache-Control": "public, no-cache", "ETag": _client_tag()}
+    if headers["ETag"] in request.headers.get("if-none-match", ""):
+        return Response(status_code=304, headers=headers)
+    return Response(_client(), media_type="text/javascript", headers=headers)
+
+
 @router.get("/favicon.ico")
 async def favicon() -> Response:
     """The icon, where browsers look for it unasked."""
     return await asset("favicon.png")
+
+
+@cache
+def _client() -> bytes:
+    return (_OURS / "prompt-queue.js").read_bytes()
+
+
+@cache
+def _client_tag() -> str:
+    return f'"{hashlib.sha256(_client()).hexdigest()[:32]}"'
 
 
 @cache

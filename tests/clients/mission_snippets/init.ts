@@ -1,0 +1,2 @@
+// Initialize background services
+await fetch('/api/init', { method: 'POST' })
