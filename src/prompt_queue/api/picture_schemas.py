@@ -72,6 +72,9 @@ class PictureJobView(Answer):
     error: str | None
     error_code: str | None
     estimated_wait_time: int
+    next_poll_ms: int = Field(
+        description="Milliseconds after which it is worth asking again, 0 when the job has ended."
+    )
     metadata: Any
     stand_in: bool
     created_at: datetime

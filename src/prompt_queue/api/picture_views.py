@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from uuid import UUID
 
-from prompt_queue.api.estimates import wait_seconds
+from prompt_queue.api.estimates import poll_after, wait_seconds
 from prompt_queue.api.picture_schemas import (
     Created,
     PictureJobView,
@@ -79,6 +79,7 @@ def picture_job_view(
         error=with_error.error if with_error else None,
         error_code=with_error.error_code if with_error else None,
         estimated_wait_time=estimate,
+        next_poll_ms=0 if status.is_final else poll_after(estimate) * 1000,
         metadata=first.metadata,
         stand_in=stand_in,
         created_at=first.created_at,

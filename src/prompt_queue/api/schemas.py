@@ -57,6 +57,9 @@ class JobView(Answer):
     max_retries: int
     position: int | None = Field(description="Jobs that come before this one, null unless queued.")
     estimated_wait_time: int = Field(description="Seconds, 0 when the job has ended.")
+    next_poll_ms: int = Field(
+        description="Milliseconds after which it is worth asking again, 0 when the job has ended."
+    )
     next_attempt_at: datetime | None = Field(description="Not claimed before this time.")
     source: Source | None
     model: str | None

@@ -104,6 +104,7 @@ def job_view(
         max_retries=job.max_retries,
         position=place.ahead if place else None,
         estimated_wait_time=estimate,
+        next_poll_ms=0 if job.status.is_final else poll_after(estimate) * 1000,
         next_attempt_at=place.next_attempt_at if place else None,
         source=job.source,
         model=job.model,
