@@ -23,7 +23,11 @@ as $$
     where e.transaction_id >= pg_snapshot_xmax(p_seen)
     union all
     select e.* from pg_snapshot_xip(p_seen) x
-    join public.prompt_job_events e on e.transaction_id = x
+    cross join lateral (
+      select o.* from public.prompt_job_events o where o.transaction_id = x
+      -- One look into the index each, whatever the statistics say of a transaction that wrote much.
+      offset 0
+    ) e
   ) n
   where n.job_id = any (p_jobs) or n.user_id = any (p_users)
   limit p_limit
@@ -49,7 +53,7 @@ set enable_hashjoin = off
 set enable_mergejoin = off
 as $$
   with recent as materialized (
-    select e.id, e.job_id, e.user_id, e.kind, e.data, e.created_at
+    select e.id, e.job_id, e.user_id, e.kind, e.data, e.created_at, e.transaction_id
     from public.prompt_job_events e
     where e.transaction_id >= (
       select s.horizon from public.prompt_job_events s where s.id = p_event
@@ -58,7 +62,11 @@ as $$
   )
   select c.looked_at, r.id, r.job_id, r.user_id, r.kind, r.data, r.created_at
   from (select count(*) as looked_at from recent) c
-  left join recent r on r.user_id = p_user_id and r.id <> p_event
+  left join recent r on r.user_id = p_user_id and (
+    r.id > p_event or r.transaction_id <> (
+      select s.transaction_id from public.prompt_job_events s where s.id = p_event
+    )
+  )
   order by r.id
 $$;
 -- <<< prompt_events_since

@@ -208,6 +208,14 @@ async def test_a_crowd_of_pictures_is_not_read(crowded: asyncpg.Connection) -> N
 
 async def test_who_watches_reads_what_is_new(crowded: asyncpg.Connection) -> None:
     """However many events and open transactions there are, and from statistics of before."""
+    await crowded.execute(
+        "insert into prompt_flights select gen_random_uuid(), n::text, gen_random_uuid() "
+        "from generate_series(1, 5000) n"
+    )
+    await crowded.execute(
+        "insert into prompt_partials select gen_random_uuid(), gen_random_uuid(), 'Blu' "
+        "from generate_series(1, 5000) n"
+    )
     seen = await crowded.fetchval("select pg_current_snapshot()::text")
     for fresh in (False, True):
         if fresh:

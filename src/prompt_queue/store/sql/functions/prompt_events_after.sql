@@ -20,7 +20,11 @@ as $$
     where e.transaction_id >= pg_snapshot_xmax(p_seen)
     union all
     select e.* from pg_snapshot_xip(p_seen) x
-    join public.prompt_job_events e on e.transaction_id = x
+    cross join lateral (
+      select o.* from public.prompt_job_events o where o.transaction_id = x
+      -- One look into the index each, whatever the statistics say of a transaction that wrote much.
+      offset 0
+    ) e
   ) n
   where n.job_id = any (p_jobs) or n.user_id = any (p_users)
   limit p_limit

@@ -16,7 +16,7 @@ set enable_hashjoin = off
 set enable_mergejoin = off
 as $$
   with recent as materialized (
-    select e.id, e.job_id, e.user_id, e.kind, e.data, e.created_at
+    select e.id, e.job_id, e.user_id, e.kind, e.data, e.created_at, e.transaction_id
     from public.prompt_job_events e
     where e.transaction_id >= (
       select s.horizon from public.prompt_job_events s where s.id = p_event
@@ -25,6 +25,10 @@ as $$
   )
   select c.looked_at, r.id, r.job_id, r.user_id, r.kind, r.data, r.created_at
   from (select count(*) as looked_at from recent) c
-  left join recent r on r.user_id = p_user_id and r.id <> p_event
+  left join recent r on r.user_id = p_user_id and (
+    r.id > p_event or r.transaction_id <> (
+      select s.transaction_id from public.prompt_job_events s where s.id = p_event
+    )
+  )
   order by r.id
 $$;

@@ -18,10 +18,11 @@ select e.id from public.prompt_job_events e where e.job_id = any ($1) order by e
 
 -- name: events_of_jobs_since
 select e.id, e.job_id, e.user_id, e.kind, e.data, e.created_at
-from public.prompt_job_events e
-where e.job_id = any ($1) and e.id <> $2 and e.transaction_id >= (
-  select s.horizon from public.prompt_job_events s where s.id = $2
-)
+from public.prompt_job_events s
+join public.prompt_job_events e on e.job_id = any ($1) and e.transaction_id >= s.horizon
+where s.id = $2
+  -- What one transaction writes is told in its order.
+  and (e.id > s.id or e.transaction_id <> s.transaction_id)
 order by e.id;
 
 -- name: events_of_user_since
