@@ -1,5 +1,6 @@
 """Live streams of what happens to a job, or to all jobs of the caller (server-sent events)."""
 
+import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Annotated, Any
 from uuid import UUID
@@ -21,6 +22,7 @@ from prompt_queue.store.event_store import EventStore, JobEvent
 _ALWAYS = ("database_unavailable", "schema_behind", "misdirected_host")
 _LARGEST = 2**63 - 1
 _UNKNOWN = 0
+_BEGINNING_AT_ONCE = 3
 
 
 class Live:
@@ -30,15 +32,14 @@ class Live:
         self.events = events
         self.views = views
         self.tailer = Tailer(events, views)
+        # A thousand clients that come back at once leave connections to the database for others.
+        self.turns = asyncio.Semaphore(_BEGINNING_AT_ONCE)
 
 
 def live_of(request: Request) -> Live:
     """What the streams of this application use."""
     live: Live = request.app.state.live
     return live
-
-
-LiveOf = Annotated[Live, Depends(live_of)]
 
 
 def last_event_id(
@@ -96,14 +97,14 @@ _NOTHING: dict[int | str, dict[str, Any]] = {
     responses=_STREAM | _NOTHING | documented(*_ALWAYS, "job_not_found", "invalid_id"),
 )
 async def watch_prompt(
-    job_id: JobId, parts: PartsOf, live: LiveOf, caller: CallerOf, last: LastEventId
+    request: Request, job_id: JobId, parts: PartsOf, caller: CallerOf, last: LastEventId
 ) -> Response:
     """A snapshot, then every event of the job, until it has ended."""
     found = job_id_of(job_id)
     if await parts.prompt_store.find_job(found, caller.user_id) is None:
         raise no_such_job(found)
     watcher = Watcher(Subject(found, is_pictures=False), (found,))
-    return await _open(live, watcher, _OfJob(live, watcher), last)
+    return await _open(request, watcher, _OfJob(live_of(request), watcher), last)
 
 
 @negotiated.get("/api/jobs/{jobId}", include_in_schema=False)
@@ -114,7 +115,7 @@ async def watch_prompt(
     responses=_STREAM | _NOTHING | documented(*_ALWAYS, "job_not_found", "invalid_id"),
 )
 async def watch_pictures(
-    job_id: PictureJobId, parts: PartsOf, live: LiveOf, caller: CallerOf, last: LastEventId
+    request: Request, job_id: PictureJobId, parts: PartsOf, caller: CallerOf, last: LastEventId
 ) -> Response:
     """A snapshot, then every event of the job, its prompt and its pictures, until it has ended."""
     found = job_id_of(job_id, "jobId")
@@ -123,7 +124,7 @@ async def watch_pictures(
         raise no_such_job(found)
     prompt = [rows[0].prompt_job_id] if rows[0].prompt_job_id else []
     watcher = Watcher(Subject(found, is_pictures=True), (found, *prompt))
-    return await _open(live, watcher, _OfJob(live, watcher), last)
+    return await _open(request, watcher, _OfJob(live_of(request), watcher), last)
 
 
 @router.get(
@@ -132,10 +133,10 @@ async def watch_pictures(
     response_class=StreamingResponse,
     responses=_STREAM | documented(*_ALWAYS),
 )
-async def watch_all(live: LiveOf, caller: CallerOf, last: LastEventId) -> Response:
+async def watch_all(request: Request, caller: CallerOf, last: LastEventId) -> Response:
     """A snapshot of the open ones, then every event of any of your jobs."""
     watcher = Watcher(user_id=caller.user_id)
-    return await _open(live, watcher, _OfUser(live, watcher, caller.user_id), last)
+    return await _open(request, watcher, _OfUser(live_of(request), watcher, caller.user_id), last)
 
 
 class _OfJob:
@@ -205,11 +206,14 @@ class _OfUser:
 
 
 async def _open(
-    live: Live, watcher: Watcher, beginning: _OfJob | _OfUser, last: int | None
+    request: Request, watcher: Watcher, beginning: _OfJob | _OfUser, last: int | None
 ) -> Response:
+    live = live_of(request)
     await live.tailer.join(watcher)
     try:
-        opening = await _opening(live, beginning, last)
+        async with live.turns:
+            gone = await request.is_disconnected()
+            opening = None if gone else await _opening(live, beginning, last)
     except BaseException:
         live.tailer.leave(watcher)
         raise
