@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import time
 from collections.abc import Collection, Iterable, Mapping
 from typing import Any
 from uuid import UUID
@@ -16,7 +17,7 @@ INTERVAL_SECONDS = 0.1
 _TEXTS_EVERY = 3
 """Rounds from one look at texts that grow to the next; models' texts are stored less often."""
 _AWAY_SECONDS = 1.0
-_SHORTEST_PAUSE_SECONDS = 0.01
+_SHORTEST_PAUSE_SECONDS = 0.02
 
 
 class Tailer:
@@ -106,11 +107,12 @@ class Tailer:
         self._seen = self._server = None
         try:
             while self._watchers and not self._stopped:
+                began = time.monotonic()
                 pause = await self._look()
                 # Who joins gets a round of its own soon, with whoever joins meanwhile.
                 await asyncio.sleep(_SHORTEST_PAUSE_SECONDS)
                 try:
-                    async with asyncio.timeout(pause):
+                    async with asyncio.timeout(began + pause - time.monotonic()):
                         await self._wanted.wait()
                 except TimeoutError:
                     continue
