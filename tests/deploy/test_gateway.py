@@ -107,9 +107,7 @@ async def test_the_providers_callbacks_need_no_password(gateway: aiohttp.ClientS
     assert (await gateway.get(path)).status == 403
 
 
-async def test_a_stream_passes_as_it_is_written(
-    gateway: aiohttp.ClientSession, demo: UUID
-) -> None:
+async def test_a_stream_passes_as_it_is_written(gateway: aiohttp.ClientSession, demo: UUID) -> None:
     """Event by event, not when a buffer is full."""
     async with listening(gateway, "/api/events", headers=password("open")) as ear:
         await ear.until("snapshot")
