@@ -10,17 +10,20 @@ from contextlib import asynccontextmanager
 import uvicorn
 import uvloop
 from fastapi import FastAPI
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from prompt_queue import __version__
 from prompt_queue.api.clock import DatabaseClock
 from prompt_queue.api.estimates import Estimates
 from prompt_queue.api.forecasts import Forecasts
+from prompt_queue.api.streams import TRANSPORT
 from prompt_queue.api.waiting import JobWatch
 from prompt_queue.server import InitReport, Parts, create_app
 from prompt_queue.settings import DEMO_MODEL_ID, DEMO_ROW_ID, DEMO_USER_ID, Settings
 from prompt_queue.storage.samples import read_sample, sample_names
 from prompt_queue.store.database import Database, DatabaseRefused, DatabaseUnavailable
 from prompt_queue.store.embedded import default_data_dir
+from prompt_queue.store.event_store import EventStore
 from prompt_queue.store.intake import Intake
 from prompt_queue.store.migrate import MigrationError, migrate, missing_versions, read_migrations
 from prompt_queue.store.model_store import ModelStore
@@ -126,6 +129,7 @@ async def build(settings: Settings, dsn: str) -> AsyncIterator[FastAPI]:
         intake=Intake(database),
         row_store=RowStore(database),
         worker_store=worker_store,
+        event_store=EventStore(database),
         operator_store=OperatorStore(database),
         model_store=ModelStore(database),
         picture_store=picture_store,
@@ -160,12 +164,22 @@ async def build(settings: Settings, dsn: str) -> AsyncIterator[FastAPI]:
         upload_link_seconds=settings.upload_link_seconds,
         cron_budget_seconds=settings.cron_budget_seconds,
     )
+    app = create_app(parts, __version__)
     try:
-        yield create_app(parts, __version__)
+        yield app
     finally:
+        await app.state.live.tailer.close()
         await watch.close()
         await picture_watch.close()
         await database.close()
+
+
+class Protocol(HttpToolsProtocol):
+    """HTTP that hands the transport to the application: a client that reads nothing is cut."""
+
+    def on_message_begin(self) -> None:
+        super().on_message_begin()
+        self.scope["extensions"] = {TRANSPORT: {"transport": self.transport}}
 
 
 class Server(uvicorn.Server):
@@ -198,7 +212,7 @@ def server_for(app: FastAPI) -> Server:
     """An HTTP server for the application; it is given its socket when it starts."""
     config = uvicorn.Config(
         app,
-        http="httptools",
+        http=Protocol,
         ws="none",
         lifespan="off",
         log_config=None,
@@ -213,6 +227,7 @@ def server_for(app: FastAPI) -> Server:
     def let_go() -> None:
         parts.watch.stop()
         parts.picture_watch.stop()
+        app.state.live.tailer.stop()
 
     return Server(config, let_go)
 

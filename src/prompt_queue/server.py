@@ -11,6 +11,7 @@ from starlette.middleware import Middleware
 
 from prompt_queue.api import (
     control,
+    events,
     job_creation,
     job_list,
     jobs,
@@ -22,6 +23,7 @@ from prompt_queue.api import (
     webhooks,
 )
 from prompt_queue.api.auth import LocalIdentity
+from prompt_queue.api.events import Live
 from prompt_queue.api.guard import Door, Envelope
 from prompt_queue.api.parts import InitReport, Parts
 from prompt_queue.api.problems import (
@@ -31,14 +33,16 @@ from prompt_queue.api.problems import (
     problem_response,
     schema_does_not_fit,
 )
+from prompt_queue.api.watching import Views
 from prompt_queue.store.database import DatabaseRefused
 from prompt_queue.web import pages
 
 __all__ = ["InitReport", "Parts", "create_app"]
 
-# The list comes before the single job: "jobs" is not an id.
+# The list comes before the single job: "jobs" is not an id. Who asks for a stream gets it first.
 _ROUTERS = (
-    job_list.router, control.router, prompts.router, manual.router, rows.router, uploads.router,
+    job_list.router, events.negotiated, events.router,
+    control.router, prompts.router, manual.router, rows.router, uploads.router,
     job_creation.router, jobs.router, webhooks.router, ops.router, pages.router,
 )  # fmt: skip
 # Refused before any statement: wrong password, no such database, not accepting connections.
@@ -68,6 +72,7 @@ def create_app(parts: Parts, version: str) -> FastAPI:
         },
     )
     app.state.parts = parts
+    app.state.live = Live(parts.event_store, Views(parts))
     app.state.identity = LocalIdentity(parts.local_user_id)
     for router in _ROUTERS:
         app.include_router(router)

@@ -67,6 +67,9 @@ async def test_a_problem_is_complete(api: Api) -> None:
 
 
 ROUTES = {
+    "/api/events": {"get"},
+    "/api/jobs/{jobId}/events": {"get"},
+    f"{QUEUE}/{{promptJobId}}/events": {"get"},
     "/api/prompt/queue": {"get", "post"},
     "/api/prompt/queue/jobs": {"get"},
     "/api/prompt/queue/pause": {"post"},

@@ -18,7 +18,7 @@ KEYS = {
     "positionExact", "eta", "etaReason", "waitingReason",
     "nextAttemptAt", "source", "model", "standIn", "targetUrl", "refUrls", "createdAt",
     "startedAt", "completedAt", "updatedAt", "urls", "strategy", "degraded", "minQuality",
-    "operation",
+    "operation", "nextPollMs",
 }  # fmt: skip
 
 
@@ -44,8 +44,10 @@ async def test_statistics_are_exactly_the_documented_block(
 async def test_a_job_through_its_life(api: Api, demo: UUID, store: PromptStore) -> None:
     """Queued, processing and completed, each with numbers that fit."""
     job_id = await api.queued(demo)
-    queued = (await api.get(f"{QUEUE}/{job_id}")).body
+    reply = await api.get(f"{QUEUE}/{job_id}")
+    queued = reply.body
     assert set(queued) == KEYS
+    assert queued["nextPollMs"] == 1000 * int(reply.headers["Retry-After"]) > 0
     assert (queued["status"], queued["position"]) == ("queued", 0)
     assert queued["estimatedWaitTime"] >= 1
     (claim,) = await store.claim(1, "tester", 30)
@@ -68,6 +70,7 @@ async def test_a_job_through_its_life(api: Api, demo: UUID, store: PromptStore) 
     done = reply.body
     assert (done["status"], done["generatedPrompt"]) == ("completed", "Make the coat red.")
     assert (done["estimatedWaitTime"], done["position"], done["error"]) == (0, None, None)
+    assert done["nextPollMs"] == 0
     assert (done["source"], done["standIn"]) == ("model", True)
     assert "Retry-After" not in reply.headers
 

@@ -15,6 +15,7 @@ import pytest
 from prompt_queue.guards.callbacks import CALLBACK_PATH
 from prompt_queue.jobs.picture import PictureClaim, PictureOutcome
 from prompt_queue.store.prompt_store import PromptStore
+from tests.api.listening import listening
 from tests.api.running import PHOTO, Api, complete, fail, running
 
 SECRET = "whsec_test"
@@ -63,7 +64,7 @@ async def test_a_job_through_its_life(studio: Api, demo: UUID, store: PromptStor
         "generating",
     )
     assert waiting.body["promptJobId"] == created["promptJobId"]
-    assert waiting.headers["Retry-After"]
+    assert waiting.body["nextPollMs"] == 1000 * int(waiting.headers["Retry-After"]) > 0
     await complete(store, PROMPT)
     queued = (await studio.get(here)).body
     assert (queued["status"], queued["promptStatus"], queued["prompt"]) == (
@@ -75,10 +76,45 @@ async def test_a_job_through_its_life(studio: Api, demo: UUID, store: PromptStor
         await look_and_save(studio, number)
     done = (await studio.get(here)).body
     assert (done["status"], done["estimatedWaitTime"]) == ("succeeded", 0)
+    assert done["nextPollMs"] == 0
     assert [one["url"] for one in done["pictures"]] == ["https://f/1", "https://f/2"]
     kinds = [e["kind"] for e in (await studio.get(f"{here}/timeline")).body["events"]]
     assert kinds.count("picture_succeeded") == 2
     assert "completed" in kinds
+
+
+async def test_a_stream_tells_job_prompt_and_pictures(
+    studio: Api, demo: UUID, store: PromptStore
+) -> None:
+    """What the timeline has, in one stream, until the last picture is there."""
+    created = (await create(studio, demo, useAiPrompt=True, count=2)).body
+    here = f"/api/jobs/{created['jobId']}"
+    async with listening(studio.session, f"{studio.url}{here}/events") as ear:
+        snapshot = await ear.until("snapshot")
+        assert snapshot.data == (await studio.get(here)).body
+        await complete(store, PROMPT)
+        done = await ear.until("update", "completed")
+        assert done.data["promptJobId"] == created["promptJobId"]
+        assert done.data["job"]["prompt"] == PROMPT
+        for number in (1, 2):
+            await settle(studio, await claimed(studio), "submitted", prediction_id=f"p{number}")
+            await look_and_save(studio, number)
+            made = await ear.until("update", "picture_succeeded")
+            assert made.data["jobId"] == created["jobId"]
+        frames = await ear.rest()
+        assert (frames[-1].event, frames[-1].data) == ("end", {"reason": "final"})
+    numbers = [e["id"] for e in (await studio.get(f"{here}/timeline")).body["events"]]
+    seen = {"Last-Event-ID": str(max(numbers))}
+    assert (await studio.get(f"{here}/events", headers=seen)).status == 204
+    async with listening(studio.session, f"{studio.url}{here}/events", snapshot.id) as ear:
+        again = [frame.id for frame in await ear.rest() if frame.event == "update"]
+    assert again == [number for number in numbers if number > (snapshot.id or 0)]
+    async with listening(studio.session, f"{studio.url}/api/events") as ear:
+        assert (await ear.until("snapshot")).data == {"promptJobs": [], "jobs": []}
+        waiting = (await create(studio, demo, prompt=PROMPT)).body["jobId"]
+        assert (await ear.until("update", "picture_created")).data["jobId"] == waiting
+    async with listening(studio.session, f"{studio.url}/api/events") as ear:
+        assert [job["jobId"] for job in (await ear.until("snapshot")).data["jobs"]] == [waiting]
 
 
 async def look_and_save(api: Api, number: int) -> None:
@@ -112,6 +148,10 @@ async def test_waiting_ends_with_a_change(studio: Api, demo: UUID, store: Prompt
     await asyncio.sleep(0.3)
     await complete(store)
     changed = await waiting
+    # That its prompt is being worked on is news too.
+    while changed.body["status"] == "waiting_prompt":
+        seen = {"If-None-Match": changed.headers["ETag"]}
+        changed = await studio.get(f"{here}?wait=20", headers=seen)
     assert (changed.status, changed.body["status"]) == (200, "queued")
 
 

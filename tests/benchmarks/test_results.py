@@ -1,6 +1,7 @@
 """What the benchmark makes of its figures."""
 
 import pytest
+from benchmarks.live.figures import GOALS, Figures, judged
 from benchmarks.queue.goals import goals
 from benchmarks.queue.plan import QUICK, Plan
 from benchmarks.queue.report import rows
@@ -75,3 +76,17 @@ def test_users_and_priorities_are_mixed_evenly() -> None:
 
     assert len(pairs) == 10_000
     assert {ONE_USER.of(number) for number in range(10)} == {(0, 5)}
+
+
+def test_what_streams_cost_is_held_against_the_goals() -> None:
+    """At the bound a goal is met; figures without a goal are shown all the same."""
+    names = [name for name in Figures.__slots__ if name not in {"watchers", "events"}]
+    figures = Figures(watchers=1000, events=9, **dict.fromkeys(names, 64.0))
+    found = {name: (goal, met) for name, _, goal, met in judged(figures)}
+
+    assert set(found) == set(figures.known())
+    assert {name for name, (goal, _) in found.items() if goal is not None} == set(GOALS)
+    assert found["watcher_kb"] == (64.0, "met")
+    assert found["p50_ms"] == (None, "")
+    slow = Figures(watchers=1000, events=9, **dict.fromkeys(names, 250.1))
+    assert "missed" in {met for *_, met in judged(slow)}

@@ -6,11 +6,13 @@ import sys
 from collections.abc import AsyncIterator
 from io import BytesIO
 from pathlib import Path
+from uuid import UUID
 
 import aiohttp
 import pytest
 
 from prompt_queue.settings import Settings
+from tests.api.listening import listening
 from tests.conftest import until
 from tests.deploy.programs import installed, running
 from tests.deploy.reading import DEPLOY
@@ -103,6 +105,16 @@ async def test_the_providers_callbacks_need_no_password(gateway: aiohttp.ClientS
     answer = await gateway.post(path, json={"id": "p"})
     assert (answer.status, answer.headers["X-Error-Code"]) == (404, "route_not_found")
     assert (await gateway.get(path)).status == 403
+
+
+async def test_a_stream_passes_as_it_is_written(gateway: aiohttp.ClientSession, demo: UUID) -> None:
+    """Event by event, not when a buffer is full."""
+    async with listening(gateway, "/api/events", headers=password("open")) as ear:
+        await ear.until("snapshot")
+        body = {"rowId": str(demo), "targetUrl": "https://images.example.com/p.jpg"}
+        queued = await gateway.post("/api/prompt/queue", json=body, headers=password("open"))
+        job = (await queued.json())["promptJobId"]
+        assert (await ear.until("update", "queued")).data["promptJobId"] == job
 
 
 async def test_an_upload_of_the_largest_size_passes(gateway: aiohttp.ClientSession) -> None:

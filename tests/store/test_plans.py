@@ -207,6 +207,39 @@ async def test_a_crowd_of_pictures_is_not_read(crowded: asyncpg.Connection) -> N
             assert (scans, rows <= most) == (0, True), (statement, scans, rows)
 
 
+async def test_who_watches_reads_what_is_new(crowded: asyncpg.Connection) -> None:
+    """However many events and open transactions there are, and from statistics of before."""
+    await crowded.execute(
+        "insert into prompt_flights select gen_random_uuid(), n::text, gen_random_uuid() "
+        "from generate_series(1, 5000) n"
+    )
+    await crowded.execute(
+        "insert into prompt_partials select gen_random_uuid(), gen_random_uuid(), 'Blu' "
+        "from generate_series(1, 5000) n"
+    )
+    seen = await crowded.fetchval("select pg_current_snapshot()::text")
+    for fresh in (False, True):
+        if fresh:
+            await crowded.execute("analyze")
+        job, *_ = [row["id"] for row in await crowded.fetch(CLAIM)]
+        last = await crowded.fetchval("select max(id) from prompt_job_events")
+        watched = [job, *(uuid4() for _ in range(1000))]
+        news = (queries()["events_after"], seen, watched, [uuid4()], 100)
+        scans, rows = await touched(crowded, *news)
+        assert (scans, rows <= 20) == (0, True), (scans, rows)
+        assert await crowded.fetchval(queries()["events_after"], *news[1:]) is not None
+        for query, arguments in (
+            ("event_is_known", (last,)),
+            ("newest_event", ()),
+            ("event_ids_of_jobs", ([job],)),
+            ("events_of_jobs_since", ([job], last)),
+            ("events_of_user_since", (last, DEMO_USER_ID, 100)),
+            ("watched_jobs", ([job],)),
+        ):
+            scans, rows = await touched(crowded, queries()[query], *arguments)
+            assert (scans, rows <= 40) == (0, True), (query, scans, rows)
+
+
 async def test_a_cap_looks_at_the_heads_of_the_lanes(crowded: asyncpg.Connection) -> None:
     """A claim sets a hundred jobs of one user aside a round, and reads no lane to its end."""
     await crowded.execute("update prompt_queue_settings set user_in_flight_cap = 2")

@@ -62,7 +62,7 @@ async def read_job(
     """200 for every job of yours, whatever its state."""
     found = await _own_rows(parts, caller, job_id)
     seconds = wait_parameter(wait)
-    view, etag = await _look_at(parts, found)
+    view, etag = await look_at(parts, found)
     stale = if_none_match is not None and not matches(if_none_match, etag)
     if seconds and not stale and not view.status.is_final:
         if if_none_match is None:
@@ -70,7 +70,7 @@ async def read_job(
         else:
             seen = (await parts.picture_store.versions([view.job_id]))[view.job_id]
             await parts.picture_watch.until_changed(view.job_id, seen, seconds)
-        view, etag = await _look_at(parts, await _own_rows(parts, caller, job_id))
+        view, etag = await look_at(parts, await _own_rows(parts, caller, job_id))
     headers = {"ETag": etag, "Cache-Control": "private, no-cache"}
     if not view.status.is_final:
         headers["Retry-After"] = str(poll_after(view.estimated_wait_time))
@@ -104,7 +104,7 @@ async def list_jobs(
     rows = await parts.picture_store.find_all([job_id for job_id, _ in page])
     next_cursor = make_cursor((page[-1][1], page[-1][0])) if more else None
     body = PictureJobPage(
-        data=[(await _look_at(parts, rows[job_id]))[0] for job_id, _ in page],
+        data=[(await look_at(parts, rows[job_id]))[0] for job_id, _ in page],
         has_more=more,
         next_cursor=next_cursor,
     )
@@ -150,7 +150,7 @@ async def retry_job(job_id: PictureJobId, parts: PartsOf, caller: CallerOf) -> R
         raise no_such_job(found)
     if outcome == "not_failed":
         raise Problem("not_failed", "No picture of this job has failed; nothing to retry.")
-    view, etag = await _look_at(parts, await parts.picture_store.find(found, caller.user_id))
+    view, etag = await look_at(parts, await parts.picture_store.find(found, caller.user_id))
     headers = {"ETag": etag, "Location": view.urls.self}
     return answer(view, 202, headers)
 
@@ -179,7 +179,7 @@ async def _own_rows(parts: Parts, caller: Caller, text: str) -> list[PictureRow]
     return rows
 
 
-async def _look_at(parts: Parts, rows: list[PictureRow]) -> tuple[PictureJobView, str]:
+async def look_at(parts: Parts, rows: list[PictureRow]) -> tuple[PictureJobView, str]:
     """The job as its owner sees it, and its ETag."""
     first, prompt_job = rows[0], None
     status = status_of_all({row.status for row in rows})

@@ -16,6 +16,7 @@ from prompt_queue.guards.recognition import Recognition
 from prompt_queue.guards.signing import LinkSigner
 from prompt_queue.jobs.tick import TickReport
 from prompt_queue.storage.local import LocalPictures
+from prompt_queue.store.event_store import EventStore
 from prompt_queue.store.intake import Intake
 from prompt_queue.store.model_store import ModelStore
 from prompt_queue.store.operator_store import OperatorStore
@@ -50,6 +51,7 @@ class Parts:
     intake: Intake
     row_store: RowStore
     worker_store: WorkerStore
+    event_store: EventStore
     operator_store: OperatorStore
     model_store: ModelStore
     picture_store: PictureStore

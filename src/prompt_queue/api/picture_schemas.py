@@ -77,6 +77,9 @@ class PictureJobView(Answer):
     eta: Eta | None = Field(description="Null when it has ended, or for the etaReason.")
     eta_reason: str | None = Field(description="Why there is no eta.")
     waiting_reason: WaitingReason | None = Field(description="Null unless the job waits.")
+    next_poll_ms: int = Field(
+        description="Milliseconds after which it is worth asking again, 0 when the job has ended."
+    )
     metadata: Any
     stand_in: bool
     created_at: datetime

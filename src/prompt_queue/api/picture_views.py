@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from uuid import UUID
 
+from prompt_queue.api.estimates import poll_after
 from prompt_queue.api.picture_schemas import (
     Created,
     PictureJobView,
@@ -95,6 +96,7 @@ def picture_job_view(
         eta=Eta.of(told.forecast) if told else None,
         eta_reason=told.reason if told else None,
         waiting_reason=WaitingReason.of(wait.reason),
+        next_poll_ms=poll_after(told.seconds) * 1000 if told else 0,
         metadata=first.metadata,
         stand_in=stand_in,
         created_at=first.created_at,

@@ -95,7 +95,7 @@ async def enqueue(
         await parts.watch.until_final(queued.job_id, seconds)
         job = await parts.prompt_store.find_job(queued.job_id, caller.user_id)
         if job is not None and job.status.is_final:
-            view, _ = await _look_at(parts, job)
+            view, _ = await look_at(parts, job)
             return answer(view, 200, headers | {"Location": view.urls.self})
     headers |= acceptance_headers(body.urls, body.estimated_wait_time)
     return answer(body, 202, headers)
@@ -148,7 +148,7 @@ async def read_job(
     """200 for every job of yours, whatever its state."""
     job = await _own_job(parts, caller, job_id)
     seconds = wait_parameter(wait)
-    view, etag = await _look_at(parts, job)
+    view, etag = await look_at(parts, job)
     stale = if_none_match is not None and not matches(if_none_match, etag)
     if seconds and not stale and not job.status.is_final:
         if if_none_match is None:
@@ -156,7 +156,7 @@ async def read_job(
         else:
             await parts.watch.until_changed(job.id, (job.status, job.changed_at), seconds)
         job = await _own_job(parts, caller, job_id)
-        view, etag = await _look_at(parts, job)
+        view, etag = await look_at(parts, job)
     headers = {"ETag": etag, "Cache-Control": "private, no-cache"}
     if not job.status.is_final:
         headers["Retry-After"] = str(poll_after(view.estimated_wait_time))
@@ -246,7 +246,7 @@ async def _own_job(parts: Parts, caller: Caller, text: str) -> PromptJob:
     return job
 
 
-async def _look_at(parts: Parts, job: PromptJob) -> tuple[JobView, str]:
+async def look_at(parts: Parts, job: PromptJob) -> tuple[JobView, str]:
     """The job as its owner sees it, and its ETag."""
     place: Place | None = None
     if job.status is Status.QUEUED:

@@ -103,6 +103,9 @@ class JobView(Answer):
     eta: Eta | None = Field(description="Null when it has ended, or for the etaReason.")
     eta_reason: str | None = Field(description="Why there is no eta.")
     waiting_reason: WaitingReason | None = Field(description="Null unless the job waits.")
+    next_poll_ms: int = Field(
+        description="Milliseconds after which it is worth asking again, 0 when the job has ended."
+    )
     next_attempt_at: datetime | None = Field(description="Not claimed before this time.")
     source: Source | None
     model: str | None

@@ -132,6 +132,7 @@ def job_view(
         eta=Eta.of(told.forecast) if told else None,
         eta_reason=told.reason if told else None,
         waiting_reason=WaitingReason.of(why_prompt_waits(job, place, outlook)),
+        next_poll_ms=poll_after(told.seconds) * 1000 if told else 0,
         next_attempt_at=place.next_attempt_at if place else None,
         source=job.source,
         model=job.model,

@@ -1,0 +1,1 @@
+"""What a thousand open streams cost one server, and how soon they hear."""
