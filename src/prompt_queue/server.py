@@ -18,7 +18,10 @@ from prompt_queue.api import (
     ops,
     prompts,
     rows,
+    timelines,
     uploads,
+    webhook_deliveries,
+    webhook_endpoints,
     webhooks,
 )
 from prompt_queue.api.auth import LocalIdentity
@@ -39,6 +42,7 @@ __all__ = ["InitReport", "Parts", "create_app"]
 # The list comes before the single job: "jobs" is not an id.
 _ROUTERS = (
     job_list.router, control.router, prompts.router, manual.router, rows.router, uploads.router,
+    timelines.router, webhook_endpoints.router, webhook_deliveries.router,
     job_creation.router, jobs.router, webhooks.router, ops.router, pages.router,
 )  # fmt: skip
 # Refused before any statement: wrong password, no such database, not accepting connections.

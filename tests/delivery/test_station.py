@@ -1,10 +1,12 @@
 """A result reaches its receiver: signed, in order, again after a failure, and never elsewhere."""
 
 import asyncio
+import json
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from uuid import UUID, uuid4
 
+import asyncpg
 from aiohttp import web
 
 from prompt_queue.jobs.webhooks import DeliveryPolicy
@@ -54,7 +56,9 @@ async def _wake(loop: WorkLoop) -> None:
         await asyncio.sleep(0.2)
 
 
-async def endpoint(outbox: WebhookStore, receiver: Receiver, *events: str, path: str = "/hook") -> Endpoint:
+async def endpoint(
+    outbox: WebhookStore, receiver: Receiver, *events: str, path: str = "/hook"
+) -> Endpoint:
     made = await outbox.create(DEMO_USER_ID, receiver.url(path), events, None)
     assert made is not None
     return made
@@ -62,12 +66,13 @@ async def endpoint(outbox: WebhookStore, receiver: Receiver, *events: str, path:
 
 async def tell(database: Database, *subjects: UUID, kind: str = "alert.firing") -> None:
     """Messages in this order."""
+    connection = await asyncpg.connect(database.dsn)
     for number, subject in enumerate(subjects):
-        async with database.transaction() as transaction:
-            await transaction.connection.fetchval(
-                "select enqueue_webhook($1, $2, $3, $4)",
-                DEMO_USER_ID, kind, subject, {"n": number},
-            )  # fmt: skip
+        await connection.execute(
+            "select enqueue_webhook($1, $2, $3, $4::jsonb)",
+            DEMO_USER_ID, kind, subject, json.dumps({"n": number}),
+        )  # fmt: skip
+    await connection.close()
 
 
 async def only(outbox: WebhookStore, which: Endpoint, state: str) -> Delivery:
@@ -216,10 +221,11 @@ async def test_days_of_failures_disable_the_endpoint(
     """And its reason names since when."""
     made = await endpoint(outbox, receiver)
     receiver.answer = lambda _: web.Response(status=500)
-    async with database.transaction() as transaction:
-        await transaction.connection.execute(
-            "update webhook_endpoints set failing_since = now() - interval '6 days'"
-        )
+    connection = await asyncpg.connect(database.dsn)
+    await connection.execute(
+        "update webhook_endpoints set failing_since = now() - interval '6 days'"
+    )
+    await connection.close()
     await tell(database, uuid4())
     async with delivering(database, receiver.host_port):
         await only(outbox, made, "disabled")

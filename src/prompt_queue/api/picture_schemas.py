@@ -6,7 +6,7 @@ from uuid import UUID
 
 from pydantic import Field
 
-from prompt_queue.api.schemas import Answer, PaidCall, TimelineEvent
+from prompt_queue.api.schemas import Answer, PaidCall, TimelineEvent, TimelineWebhook
 from prompt_queue.jobs.picture import PictureStatus
 
 
@@ -115,3 +115,4 @@ class PictureTimeline(Answer):
     job_id: UUID
     events: list[TimelineEvent]
     calls: list[PaidCall]
+    webhooks: list[TimelineWebhook]

@@ -35,6 +35,14 @@ _SLOW_DOWN: Final = (429, 503)
 _GONE: Final = 410
 
 
+@dataclass(frozen=True, slots=True)
+class Wish:
+    """Whom a request wants to be told of its end, and of which ends; none means all."""
+
+    url: str
+    events: tuple[str, ...] = ()
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WebhookClaim:
     """A message that this worker holds; `job_id` is the message's own id, by which it is leased.

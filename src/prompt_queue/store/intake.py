@@ -7,6 +7,7 @@ from uuid import UUID
 from prompt_queue.jobs.ids import new_id
 from prompt_queue.jobs.job import CacheUse, MinQuality, Operation
 from prompt_queue.jobs.priority import DEFAULT
+from prompt_queue.jobs.webhooks import Wish
 from prompt_queue.store.database import Database, DatabaseRefused, Transaction
 from prompt_queue.store.prompt_store import JsonObject
 
@@ -40,6 +41,7 @@ class NewJob:
     identity_consent: bool | None = None
     cache: CacheUse = CacheUse.USE
     stream: bool = False
+    webhook: Wish | None = None
 
     @property
     def options(self) -> JsonObject:
@@ -111,6 +113,10 @@ class Intake:
                     job_id,
                     job.options,
                 )
+                if job.webhook:
+                    await transaction.row(
+                        "want_webhook", job_id, job.webhook.url, list(job.webhook.events)
+                    )
                 position = await transaction.row("position", job_id)
                 ahead = (position["position"] if position else None) or 0
                 response = respond(job_id, ahead) if respond else None

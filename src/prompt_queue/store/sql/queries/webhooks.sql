@@ -85,7 +85,8 @@ order by t.message_id, t.number;
 select public.replay_webhook_message($1, $2) as answer;
 
 -- name: want_webhook
-select public.want_webhook($1, $2, $3, $4, $5);
+select public.want_webhook(j.id, j.user_id, $2, $3)
+from public.prompt_generation_jobs j where j.id = $1;
 
 -- name: webhook_outcomes
 select o.outcome, o.messages from public.webhook_outcomes() o;
