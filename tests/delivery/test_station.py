@@ -34,6 +34,7 @@ async def delivering(
         trusted=frozenset(trusted),
         base_url=BASE,
         call_seconds=seconds,
+        lease_seconds=30,
         at_once=at_once,
         poll_seconds=0.1,
         drain_seconds=5,

@@ -18,13 +18,15 @@ from prompt_queue.worker.loop import WorkLoop
 class DeliveryTerms:
     """How webhooks are sent: how patiently, to whom besides the public, how many at once.
 
-    `call_seconds` is the time limit of one call; `base_url` begins the links in messages.
+    `call_seconds` is the time limit of one call, after which a worker has `lease_seconds` to write
+    down what came of it; `base_url` begins the links in messages.
     """
 
     policy: DeliveryPolicy
     trusted: frozenset[str]
     base_url: str
     call_seconds: float
+    lease_seconds: float
     at_once: int
     poll_seconds: float
     drain_seconds: float
@@ -42,7 +44,7 @@ async def delivery_loop(
             terms.policy,
             worker=worker,
             base_url=terms.base_url,
-            call_seconds=terms.call_seconds,
+            lease_seconds=terms.call_seconds + terms.lease_seconds,
         )
         yield WorkLoop(
             [station],

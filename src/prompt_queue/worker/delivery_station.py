@@ -24,9 +24,6 @@ from prompt_queue.worker.patience import patiently
 LANE_CAP = 4
 """How many messages one receiver is sent at once, by all workers."""
 
-LEASE_MARGIN_SECONDS = 45.0
-"""A lease is as long as a call may be, and this; it is not renewed."""
-
 SOON_SECONDS = 60.0
 """A message that is due later than this is left to the janitor."""
 
@@ -43,7 +40,7 @@ _EVENTS = {
 
 
 class DeliveryStation:
-    """Result to receiver."""
+    """Result to receiver. A lease is not renewed: it has to outlast a call and its settle."""
 
     def __init__(
         self,
@@ -53,14 +50,14 @@ class DeliveryStation:
         *,
         worker: str,
         base_url: str,
-        call_seconds: float,
+        lease_seconds: float,
     ) -> None:
         self._store = store
         self._sender = sender
         self._policy = policy
         self._worker = worker
         self._base_url = base_url
-        self._lease_seconds = call_seconds + LEASE_MARGIN_SECONDS
+        self._lease_seconds = lease_seconds
         self._quiet_until = 0.0
         self._settles: Grouped[tuple[WebhookClaim, WebhookOutcome], Sent] = Grouped(self._write)
 

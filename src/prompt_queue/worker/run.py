@@ -192,6 +192,7 @@ def delivery_terms(settings: Settings) -> DeliveryTerms:
         trusted=trusted_authorities(settings.trusted_webhook_hosts),
         base_url=settings.base_url,
         call_seconds=settings.webhook_seconds,
+        lease_seconds=settings.lease_seconds,
         at_once=settings.webhook_concurrency,
         poll_seconds=settings.poll_seconds,
         drain_seconds=settings.drain_seconds,
