@@ -16,6 +16,7 @@ from prompt_queue.cli import (
     stats,
     status,
     up,
+    webhooks,
 )
 
 app = typer.Typer(
@@ -46,5 +47,7 @@ def _root(
     """Pictures in, Grok prompts out: a durable queue on PostgreSQL."""
 
 
-for _module in (up, processes, enqueue, status, stats, jobs, pausing, models, operate, doctor):
+for _module in (
+    up, processes, enqueue, status, stats, jobs, pausing, models, webhooks, operate, doctor
+):  # fmt: skip
     _module.register(app)
