@@ -49,7 +49,9 @@ def _judge_one(subject: str, each: int, calls: Sequence[Call], found: Judgement)
             taken.add(call.number)
     missing = set(range(each)) - taken
     if missing:
-        found.violations.append(f"{subject}: {sorted(missing)} were never taken")
+        found.violations.append(
+            f"{subject}: {sorted(missing)} were never taken, in {len(calls)} calls"
+        )
 
 
 def report(found: Judgement, played: Played, command: str) -> str:

@@ -86,7 +86,7 @@ async def world(share: float, seed: int) -> AsyncIterator[tuple[Stack, Receiver]
         environment = {
             "XAI_API_KEY": "none", "XAI_API_BASE": "http://127.0.0.1:9/v1",
             "TRUSTED_WEBHOOK_HOSTS": receiver.host_port,
-            "PROMPT_QUEUE_WEBHOOK_BASE_SECONDS": "0.05", "PROMPT_QUEUE_WEBHOOK_TRIES": "30",
+            "PROMPT_QUEUE_WEBHOOK_BASE_SECONDS": "0.005", "PROMPT_QUEUE_WEBHOOK_TRIES": "30",
             "PROMPT_QUEUE_WEBHOOK_SECONDS": "2", "PROMPT_QUEUE_LEASE_SECONDS": "2",
         }  # fmt: skip
         stack = Stack(environment, workers=0)

@@ -18,6 +18,8 @@ create table if not exists public.webhook_endpoints (
   updated_at timestamptz not null default clock_timestamp()
 );
 create index if not exists webhook_endpoints_user_idx on public.webhook_endpoints (user_id);
+create index if not exists webhook_endpoints_active_idx on public.webhook_endpoints (id)
+  where state = 'active';
 comment on table public.webhook_endpoints is 'where a user is told of results';
 comment on column public.webhook_endpoints.events is 'types of messages; none: all of them';
 comment on column public.webhook_endpoints.old_secret is

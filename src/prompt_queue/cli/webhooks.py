@@ -36,7 +36,8 @@ def register(app: typer.Typer) -> None:
     """Add the commands of this file."""
     group = typer.Typer(help="Endpoints that are told of results.", no_args_is_help=True)
     group.command("list")(list_endpoints)
-    for command in (add, remove, rotate, test, deliveries, replay):
+    group.command("test")(send_test)
+    for command in (add, remove, rotate, deliveries, replay):
         group.command()(command)
     app.add_typer(group, name="webhooks")
 
@@ -121,7 +122,7 @@ def rotate(endpoint: EndpointId, as_json: AsJson = False, data_dir: DataDir = No
     )
 
 
-def test(endpoint: EndpointId, as_json: AsJson = False, data_dir: DataDir = None) -> None:
+def send_test(endpoint: EndpointId, as_json: AsJson = False, data_dir: DataDir = None) -> None:
     """Send a test to an endpoint."""
     sent = _with_store(data_dir, lambda store, _: store.test(endpoint))
     if sent is None:
