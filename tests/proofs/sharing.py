@@ -77,7 +77,8 @@ async def the_urgent_pass_first(queue: Acts, _: Acts) -> None:
     """Within one statement, by priority; not by the names of the calls, which say the contrary."""
     job, token = await _limited(queue, 20)
     calls = [
-        {"call_id": str(UUID(int=priority)), "job_id": str(job), "lease_token": str(token), "model": MODEL,
+        {"call_id": str(UUID(int=priority)), "job_id": str(job), "lease_token": str(token),
+         "model": MODEL,
          "retry_count": 0, "priority": priority}
         for priority in (3, 10, 1, 7)
     ]  # fmt: skip
