@@ -61,6 +61,14 @@ GROUPS = {
         "cron_budget_seconds",
     ),
     "Cache": ("cache_seconds", "cache_shared"),
+    "Webhooks": (
+        "trusted_webhook_hosts",
+        "webhook_concurrency",
+        "webhook_seconds",
+        "webhook_base_seconds",
+        "webhook_tries",
+        "webhook_disable_days",
+    ),
     "Pictures": (
         "image_mode",
         "trusted_image_hosts",

@@ -18,6 +18,7 @@ from prompt_queue.api.estimates import Estimates
 from prompt_queue.api.forecasts import Forecasts
 from prompt_queue.api.streams import TRANSPORT
 from prompt_queue.api.waiting import JobWatch
+from prompt_queue.guards.urls import trusted_authorities
 from prompt_queue.server import InitReport, Parts, create_app
 from prompt_queue.settings import DEMO_MODEL_ID, DEMO_ROW_ID, DEMO_USER_ID, Settings
 from prompt_queue.storage.samples import read_sample, sample_names
@@ -34,6 +35,7 @@ from prompt_queue.store.picture_store import PictureStore
 from prompt_queue.store.prompt_store import PromptStore
 from prompt_queue.store.row_store import RowStore
 from prompt_queue.store.wait_store import WaitStore
+from prompt_queue.store.webhook_store import WebhookStore
 from prompt_queue.store.worker_store import WorkerStore
 from prompt_queue.telemetry import Event, log
 from prompt_queue.worker.picture_access import link_signer, local_pictures
@@ -135,6 +137,8 @@ async def build(settings: Settings, dsn: str) -> AsyncIterator[FastAPI]:
         picture_store=picture_store,
         picture_intake=PictureIntake(database),
         picture_watch=picture_watch,
+        webhook_store=WebhookStore(database),
+        trusted_webhook_hosts=trusted_authorities(settings.trusted_webhook_hosts),
         callbacks=callback_signer(data_dir),
         webhook_secret=webhook_secret_source(settings),
         pictures=local_pictures(data_dir),

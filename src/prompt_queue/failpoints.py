@@ -35,6 +35,8 @@ Name = Literal[
     "submit.sent",
     "submit.answered",
     "picture.saved",
+    "webhook.sent",
+    "webhook.answered",
 ]
 NAMES: Final[tuple[str, ...]] = get_args(Name)
 ACTIONS: Final = ("kill", "stop", "stall", "raise")

@@ -19,7 +19,10 @@ from prompt_queue.api import (
     ops,
     prompts,
     rows,
+    timelines,
     uploads,
+    webhook_deliveries,
+    webhook_endpoints,
     webhooks,
 )
 from prompt_queue.api.auth import LocalIdentity
@@ -43,6 +46,7 @@ __all__ = ["InitReport", "Parts", "create_app"]
 _ROUTERS = (
     job_list.router, events.negotiated, events.router,
     control.router, prompts.router, manual.router, rows.router, uploads.router,
+    timelines.router, webhook_endpoints.router, webhook_deliveries.router,
     job_creation.router, jobs.router, webhooks.router, ops.router, pages.router,
 )  # fmt: skip
 # Refused before any statement: wrong password, no such database, not accepting connections.

@@ -95,6 +95,7 @@ async def test_a_pass_reports_and_is_alone(api: Api, database: Database) -> None
         "rescued": 0,
         "submitted": 0,
         "pictures": 0,
+        "webhooks": 0,
         "durationMs": 12,
         "moreWork": True,
     }

@@ -19,8 +19,8 @@ CLAIM_ROUNDS = 50
 _FILLED: set[int] = set()
 OURS = (
     "prompt_generation_jobs", "prompt_job_queue", "prompt_job_events", "provider_calls", "jobs",
-    "prompt_cache", "prompt_flights", "prompt_partials", "picture_jobs",
-    "prompt_promises",
+    "prompt_cache", "prompt_flights", "prompt_partials", "picture_jobs", "prompt_promises",
+    "webhook_messages", "webhook_endpoints", "webhook_requests", "webhook_tries",
 )  # fmt: skip
 
 CLAIM = "select id, lease_token from claim_prompt_jobs(3, 'planner', 30)"
@@ -238,6 +238,42 @@ async def test_who_watches_reads_what_is_new(crowded: asyncpg.Connection) -> Non
         ):
             scans, rows = await touched(crowded, queries()[query], *arguments)
             assert (scans, rows <= 40) == (0, True), (query, scans, rows)
+
+
+async def test_a_crowd_of_webhooks_is_not_read(crowded: asyncpg.Connection) -> None:
+    """200,000 that wait, most for one receiver: claims and settles read what they are about."""
+    await crowded.execute(
+        "insert into webhook_endpoints (id, user_id, url, secret) "
+        "select gen_random_uuid(), gen_random_uuid(), 'https://e.com/' || n, 's' "
+        "from generate_series(1, 1000) n"
+    )
+    await crowded.execute(
+        "insert into webhook_messages (user_id, endpoint_id, type, subject, payload, due_at) "
+        "select e.user_id, e.id, 'prompt.failed', gen_random_uuid(), '{}', "
+        "now() + case e.url when 'https://e.com/1' then interval '0' else interval '1 hour' end "
+        "from webhook_endpoints e, lateral generate_series(1, case e.url "
+        "when 'https://e.com/1' then 150000 else 50 end)"
+    )
+    claim = (
+        "select id, lease_token from claim_webhook_messages(16, 'planner', 30, 4, "
+        "gen_random_uuid()::text)"
+    )
+    for fresh in (False, True):
+        if fresh:
+            await crowded.execute("vacuum analyze webhook_messages")
+        taken = await crowded.fetch(claim)
+        assert len(taken) == 4
+        scans, rows = await touched(crowded, claim)
+        assert (scans, rows <= 3_000) == (0, True), (scans, rows)
+        settle = (
+            "select settle_webhook_messages((select jsonb_agg(jsonb_build_object("
+            "'message_id', m.id, 'lease_token', m.lease_token, 'outcome', 'delivered', "
+            "'status', 204)) from webhook_messages m where m.id = any ($1)))"
+        )
+        scans, rows = await touched(crowded, settle, [row["id"] for row in taken])
+        assert (scans, rows <= 60) == (0, True), (scans, rows)
+        scans, rows = await touched(crowded, queries()["next_webhook"])
+        assert (scans, rows <= 10) == (0, True), (scans, rows)
 
 
 async def test_a_cap_looks_at_the_heads_of_the_lanes(crowded: asyncpg.Connection) -> None:

@@ -134,8 +134,13 @@ def _crew(database: Database, begin: Begin) -> Crew:
         poll_seconds=2.0,
         drain_seconds=20.0,
     )
+    # Nobody is told of anything.
+    deliveries = WorkLoop(
+        [], HeldLeases(), slots=1, claim_limit=1, poll_seconds=2.0, drain_seconds=20.0
+    )
     return Crew(
         loop,
+        deliveries,
         Janitor(
             WorkerStore(database),
             OperatorStore(database),

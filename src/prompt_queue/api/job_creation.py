@@ -1,6 +1,7 @@
 """Creating jobs that become pictures."""
 
 import hashlib
+from dataclasses import replace
 from typing import Annotated
 from uuid import UUID
 
@@ -17,9 +18,11 @@ from prompt_queue.api.picture_views import created_view
 from prompt_queue.api.problems import Problem, documented
 from prompt_queue.api.urls import check_pictures
 from prompt_queue.api.views import answer, key_reused, refused_job
+from prompt_queue.api.webhook_urls import usable_url, wish_of
 from prompt_queue.jobs.errors import BadInput
 from prompt_queue.jobs.generation_models import check_picture_count, find_picture_model
 from prompt_queue.jobs.job import Operation
+from prompt_queue.jobs.webhooks import Wish
 from prompt_queue.store.intake import (
     IdempotencyKey,
     JobRefused,
@@ -73,7 +76,7 @@ async def create_job(
         await check_pictures(
             parts, caller.user_id, wanted.target_url, wanted.ref_urls or []
         )  # fmt: skip
-    job = _new_job(parts, caller, wanted)
+    job = _with_webhook(parts, _new_job(parts, caller, wanted), wanted)
     _check_count(job)
     return await _create(parts, caller, wanted, job, key)
 
@@ -106,6 +109,12 @@ def _new_job(parts: Parts, caller: Caller, wanted: JobRequest) -> NewPictureJob:
         metadata=wanted.metadata,
         prompt_options=options if wanted.use_ai_prompt else {},
     )
+
+
+def _with_webhook(parts: Parts, job: NewPictureJob, wanted: JobRequest) -> NewPictureJob:
+    if wanted.webhook_url:
+        return replace(job, webhook=Wish(usable_url(parts, wanted.webhook_url, "webhookUrl")))
+    return replace(job, webhook=wish_of(parts, wanted.webhook))
 
 
 def _check_count(job: NewPictureJob) -> None:

@@ -1,6 +1,6 @@
 """Jobs that become pictures: look, list, cancel, retry."""
 
-from typing import Annotated, Any
+from typing import Annotated
 
 from fastapi import APIRouter, Header, Query, Request, Response
 
@@ -22,7 +22,6 @@ from prompt_queue.api.picture_schemas import (
     PictureJobCancelled,
     PictureJobPage,
     PictureJobView,
-    PictureTimeline,
 )
 from prompt_queue.api.picture_views import picture_job_view, receipt_view
 from prompt_queue.api.problems import Problem, documented
@@ -153,22 +152,6 @@ async def retry_job(job_id: PictureJobId, parts: PartsOf, caller: CallerOf) -> R
     view, etag = await look_at(parts, await parts.picture_store.find(found, caller.user_id))
     headers = {"ETag": etag, "Location": view.urls.self}
     return answer(view, 202, headers)
-
-
-@router.get(
-    "/api/jobs/{jobId}/timeline",
-    summary="What happened to a picture job",
-    response_model=PictureTimeline,
-    responses=documented(*_ALWAYS, "job_not_found", "invalid_id"),
-)
-async def read_timeline(job_id: PictureJobId, parts: PartsOf, caller: CallerOf) -> Response:
-    """Events and paid calls of the job, its prompt and its pictures, oldest first."""
-    rows = await _own_rows(parts, caller, job_id)
-    prompts = [rows[0].prompt_job_id] if rows[0].prompt_job_id else []
-    events = await parts.picture_store.events([rows[0].job_id, *prompts])
-    calls = await parts.picture_store.calls([*prompts, *(row.id for row in rows)])
-    timeline: dict[str, Any] = {"job_id": rows[0].job_id, "events": events, "calls": calls}
-    return answer(PictureTimeline.model_validate(timeline))
 
 
 async def _own_rows(parts: Parts, caller: Caller, text: str) -> list[PictureRow]:

@@ -125,6 +125,7 @@ class TickView(_Answer):
     rescued: int = Field(description="Jobs taken away from silent workers.")
     submitted: int = Field(description="Pictures that were bought.")
     pictures: int = Field(description="Pictures that were saved.")
+    webhooks: int = Field(description="Webhooks that were delivered.")
     duration_ms: int
     more_work: bool = Field(description="Jobs are left: call again.")
 

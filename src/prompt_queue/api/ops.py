@@ -71,6 +71,7 @@ async def process(parts: PartsOf) -> Response:
             rescued=report.rescued,
             submitted=report.submitted,
             pictures=report.pictures,
+            webhooks=report.webhooks,
             duration_ms=report.duration_ms,
             more_work=report.more_work,
         )

@@ -25,6 +25,7 @@ from prompt_queue.store.picture_store import PictureStore
 from prompt_queue.store.prompt_store import PromptStore
 from prompt_queue.store.row_store import RowStore
 from prompt_queue.store.wait_store import WaitStore
+from prompt_queue.store.webhook_store import WebhookStore
 from prompt_queue.store.worker_store import WorkerStore
 
 
@@ -57,6 +58,8 @@ class Parts:
     picture_store: PictureStore
     picture_intake: PictureIntake
     picture_watch: JobWatch
+    webhook_store: WebhookStore
+    trusted_webhook_hosts: frozenset[str]
     callbacks: CallbackSigner
     webhook_secret: Callable[[], Awaitable[str | None]]
     pictures: LocalPictures

@@ -6,13 +6,12 @@ from uuid import UUID
 
 from pydantic import BeforeValidator, Field, model_validator
 
+from prompt_queue.api.request_base import Request, complain
 from prompt_queue.api.requests import (
     LONGEST_WORDS,
     ROW_EXAMPLE,
     References,
-    Request,
     Url,
-    complain,
     or_default,
     or_none,
     read_priority,
@@ -21,6 +20,7 @@ from prompt_queue.api.requests import (
     read_uuid,
     read_words,
 )
+from prompt_queue.api.webhook_wishes import Address, WebhookWish, read_address
 from prompt_queue.jobs.generation_models import (
     LEAST_SIDE,
     MOST_SIDE,
@@ -110,10 +110,19 @@ class JobRequest(Request):
         default=None, description="Anything of yours; it comes back with the job."
     )
 
+    webhook: WebhookWish | None = Field(
+        default=None, description="Tell this address when the job and its prompt end."
+    )
+    webhook_url: Annotated[Address | None, BeforeValidator(or_none(read_address))] = Field(
+        default=None, description="Short for webhook with this url and all events."
+    )
+
     @model_validator(mode="after")
     def _fits(self) -> Self:
         if self.use_ai_prompt and self.prompt:
             raise complain("Send prompt or useAiPrompt, not both; existingPrompt is made better.")
         if (self.width is None) != (self.height is None):
             raise complain("width and height belong together: send both or neither.")
+        if self.webhook and self.webhook_url:
+            raise complain("webhookUrl is short for webhook: send one of them.")
         return self

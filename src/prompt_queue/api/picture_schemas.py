@@ -6,7 +6,14 @@ from uuid import UUID
 
 from pydantic import Field
 
-from prompt_queue.api.schemas import Answer, Eta, PaidCall, TimelineEvent, WaitingReason
+from prompt_queue.api.schemas import (
+    Answer,
+    Eta,
+    PaidCall,
+    TimelineEvent,
+    TimelineWebhook,
+    WaitingReason,
+)
 from prompt_queue.jobs.picture import PictureStatus
 
 
@@ -123,3 +130,4 @@ class PictureTimeline(Answer):
     job_id: UUID
     events: list[TimelineEvent]
     calls: list[PaidCall]
+    webhooks: list[TimelineWebhook]

@@ -1,7 +1,7 @@
 """Putting jobs into the queue, and looking at one."""
 
 import hashlib
-from typing import Annotated, Any
+from typing import Annotated
 from uuid import UUID
 
 from fastapi import APIRouter, Header, Query, Request, Response
@@ -26,7 +26,6 @@ from prompt_queue.api.schemas import (
     JobView,
     QueueStatsView,
     Receipt,
-    Timeline,
 )
 from prompt_queue.api.urls import check_pictures
 from prompt_queue.api.views import (
@@ -37,6 +36,7 @@ from prompt_queue.api.views import (
     key_reused,
     refused_job,
 )
+from prompt_queue.api.webhook_urls import wish_of
 from prompt_queue.failpoints import reached
 from prompt_queue.jobs.job import PromptJob, Status
 from prompt_queue.jobs.priority import DEFAULT
@@ -221,23 +221,6 @@ async def retry_job(job_id: JobId, parts: PartsOf, caller: CallerOf) -> Response
     return answer(body, 202, acceptance_headers(body.urls, body.estimated_wait_time))
 
 
-@router.get(
-    "/api/prompt/queue/{promptJobId}/timeline",
-    summary="What happened to a job",
-    response_model=Timeline,
-    responses=documented(*_ALWAYS, "job_not_found", "invalid_id"),
-)
-async def read_timeline(job_id: JobId, parts: PartsOf, caller: CallerOf) -> Response:
-    """Events and paid calls, oldest first."""
-    job = await _own_job(parts, caller, job_id)
-    timeline: dict[str, Any] = {
-        "prompt_job_id": job.id,
-        "events": await parts.prompt_store.events(job.id),
-        "calls": await parts.prompt_store.calls(job.id),
-    }
-    return answer(Timeline.model_validate(timeline))
-
-
 async def _own_job(parts: Parts, caller: Caller, text: str) -> PromptJob:
     job_id = job_id_of(text)
     job = await parts.prompt_store.find_job(job_id, caller.user_id)
@@ -283,6 +266,7 @@ async def _put_in(
         identity_consent=wanted.identity_consent,
         cache=wanted.cache,
         stream=wanted.stream,
+        webhook=wish_of(parts, wanted.webhook),
     )
     fingerprint = hashlib.sha256(wanted.model_dump_json().encode()).digest()
     scoped = (

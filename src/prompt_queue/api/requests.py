@@ -4,10 +4,10 @@ import re
 from typing import Annotated, Any, Final, Self
 from uuid import UUID
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
-from pydantic.alias_generators import to_camel
-from pydantic_core import PydanticCustomError
+from pydantic import BeforeValidator, Field, model_validator
 
+from prompt_queue.api.request_base import Request, complain
+from prompt_queue.api.webhook_wishes import WebhookWish
 from prompt_queue.guards.urls import LONGEST_URL
 from prompt_queue.jobs.job import CacheUse, MinQuality, Operation
 from prompt_queue.jobs.priority import DEFAULT, HIGHEST, LOWEST
@@ -22,11 +22,6 @@ _PHOTO: Final = "https://images.example.com/portrait.jpg"
 def parse_uuid(text: object) -> UUID | None:
     """A UUID in its usual spelling with hyphens, else None."""
     return UUID(text) if isinstance(text, str) and _UUID.fullmatch(text) else None
-
-
-def complain(sentence: str) -> PydanticCustomError:
-    """The error that tells the caller this sentence."""
-    return PydanticCustomError("sentence", "{sentence}", {"sentence": sentence})
 
 
 def read_uuid(value: object) -> UUID:
@@ -101,12 +96,6 @@ References = Annotated[
 ]
 
 
-class Request(BaseModel):
-    """A body: unknown names are refused, with a word about what was meant."""
-
-    model_config = ConfigDict(alias_generator=to_camel, frozen=True, extra="forbid")
-
-
 class EnqueueRequest(Request):
     """A picture to be edited, and what to take from where."""
 
@@ -160,6 +149,10 @@ class EnqueueRequest(Request):
         "the job.",
     )
 
+    webhook: WebhookWish | None = Field(
+        default=None, description="Tell this address when the job ends."
+    )
+
     @model_validator(mode="after")
     def _has_what_to_enhance(self) -> Self:
         if self.operation is Operation.ENHANCE and not self.existing_prompt:
@@ -172,4 +165,4 @@ class RowRequest(Request):
 
     model_id: Annotated[UUID | None, BeforeValidator(or_none(read_uuid))] = None
     target_url: Annotated[Url | None, BeforeValidator(or_none(read_url))] = None
-    ref_urls: References = []
+    ref_urls: References = Field(default=[])

@@ -196,12 +196,26 @@ class PaidCall(Answer):
     ended_at: datetime | None
 
 
+class TimelineWebhook(Answer):
+    """A message about a job, as its timeline has it."""
+
+    id: UUID
+    type: str
+    endpoint_id: UUID | None = Field(description="Null: the request asked for it.")
+    state: str
+    tries: int
+    last_status: int | None
+    created_at: datetime
+    ended_at: datetime | None
+
+
 class Timeline(Answer):
     """Everything that happened to a job, oldest first."""
 
     prompt_job_id: UUID
     events: list[TimelineEvent]
     calls: list[PaidCall]
+    webhooks: list[TimelineWebhook]
 
 
 class Heard(Answer):

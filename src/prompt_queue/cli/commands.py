@@ -17,6 +17,7 @@ from prompt_queue.cli import (
     stats,
     status,
     up,
+    webhooks,
 )
 
 app = typer.Typer(
@@ -48,16 +49,7 @@ def _root(
 
 
 for _module in (
-    up,
-    processes,
-    enqueue,
-    status,
-    explain,
-    stats,
-    jobs,
-    pausing,
-    models,
-    operate,
-    doctor,
-):
+    up, processes, enqueue, status, explain, stats, jobs, pausing, models, webhooks,
+    operate, doctor,
+):  # fmt: skip
     _module.register(app)

@@ -130,14 +130,17 @@ async def _server(database: "Database") -> list[Finding]:
 
 async def _work(database: "Database", settings: "Settings") -> list[Finding]:
     from prompt_queue.store.prompt_store import PromptStore
+    from prompt_queue.store.webhook_store import WebhookStore
     from prompt_queue.store.worker_store import WorkerStore
 
     hint = f"start one with: prompt-queue {'up' if settings.demo_mode else 'work'}"
     stats = await PromptStore(database).stats()
+    endpoints = await WebhookStore(database).endpoints()
     return [
         findings.worker_finding(await WorkerStore(database).workers(), hint),
         findings.queue_finding(stats, hint),
         findings.lease_finding(stats, hint),
+        findings.webhook_finding([one.url for one in endpoints if one.state == "disabled"]),
     ]
 
 

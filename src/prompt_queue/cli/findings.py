@@ -220,6 +220,18 @@ def _count(number: int, thing: str) -> str:
     return f"{number} {thing}" if number == 1 else f"{number} {thing}s"
 
 
+def webhook_finding(disabled: Sequence[str]) -> Finding:
+    """Whether every endpoint is told of results; `disabled` are the addresses of those not."""
+    if not disabled:
+        return Finding("webhooks", State.OK, "no endpoint is disabled")
+    return Finding(
+        "webhooks",
+        State.WARN,
+        f"{_count(len(disabled), 'endpoint')} disabled, the first is {disabled[0]}",
+        "see why with: prompt-queue webhooks list",
+    )
+
+
 def no_picture_key_finding() -> Finding:
     """There is no key for pictures."""
     return Finding(

@@ -72,14 +72,30 @@ def parse_picture_url(text: str, *, trusted: frozenset[str] = frozenset()) -> Pi
     and plain http. Names are not looked up: that they lead to the public internet is checked where
     the connection is made.
     """
+    return _allowed(
+        text,
+        trusted,
+        "The address leads to a private network; upload the picture, or publish it under a public "
+        "https address.",
+    )
+
+
+def parse_webhook_url(text: str, *, trusted: frozenset[str] = frozenset()) -> PictureUrl:
+    """An address that results may be sent to, by the rules for pictures. Raises UrlRefused."""
+    return _allowed(
+        text,
+        trusted,
+        "The address leads to a private network; give a public https address, or ask the operator "
+        "to list it in TRUSTED_WEBHOOK_HOSTS.",
+    )
+
+
+def _allowed(text: str, trusted: frozenset[str], private: str) -> PictureUrl:
     url = read_url(text)
     if url.authority in trusted:
         return PictureUrl(url.scheme, url.host, url.port, url.path, url.text, trusted=True)
     if _is_private(url.host):
-        raise UrlRefused(
-            "The address leads to a private network; upload the picture, or publish it under a "
-            "public https address."
-        )
+        raise UrlRefused(private)
     if url.scheme != "https":
         raise UrlRefused("The address must start with https://.")
     if url.port not in _USUAL_PORTS:

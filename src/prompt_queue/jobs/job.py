@@ -110,13 +110,18 @@ class PromptJob:
         return max(self.updated_at, self.partial_at or self.updated_at)
 
 
-class Held(Protocol):
-    """What a worker holds, be it a prompt or a picture, by the token that fences every write."""
+class Leased(Protocol):
+    """What a worker holds, by the token that fences every write."""
 
     @property
     def job_id(self) -> UUID: ...
     @property
     def lease_token(self) -> UUID: ...
+
+
+class Held(Leased, Protocol):
+    """A prompt or a picture that a worker holds."""
+
     @property
     def priority(self) -> int: ...
     @property

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 class TickReport:
     """Counts of jobs; `more_work` when jobs are left that wait.
 
-    Of pictures: `submitted` were bought, `pictures` were saved.
+    Of pictures: `submitted` were bought, `pictures` were saved. `webhooks` were delivered.
     """
 
     claimed: int
@@ -21,3 +21,4 @@ class TickReport:
     more_work: bool
     submitted: int = 0
     pictures: int = 0
+    webhooks: int = 0

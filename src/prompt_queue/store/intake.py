@@ -7,6 +7,7 @@ from uuid import UUID
 from prompt_queue.jobs.ids import new_id
 from prompt_queue.jobs.job import CacheUse, MinQuality, Operation
 from prompt_queue.jobs.priority import DEFAULT
+from prompt_queue.jobs.webhooks import Wish
 from prompt_queue.store.database import Database, DatabaseRefused, Transaction
 from prompt_queue.store.prompt_store import JsonObject, Place
 from prompt_queue.store.wait_store import Promise, note_promise
@@ -41,6 +42,7 @@ class NewJob:
     identity_consent: bool | None = None
     cache: CacheUse = CacheUse.USE
     stream: bool = False
+    webhook: Wish | None = None
 
     @property
     def options(self) -> JsonObject:
@@ -121,6 +123,10 @@ class Intake:
                     job_id,
                     job.options,
                 )
+                if job.webhook:
+                    await transaction.row(
+                        "want_webhook", job_id, job.webhook.url, list(job.webhook.events)
+                    )
                 place = await place_in(transaction, job_id)
                 reply = respond(job_id, place) if respond else None
                 await keep(transaction, job_id, key, reply)

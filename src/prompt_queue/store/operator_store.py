@@ -84,6 +84,7 @@ class OperatorStore:
         What the statistics count is put together.
         """
         await self._database.rows("compact_tally")
+        await self._prune_until_none("prune_webhooks", keep.events_days, batch)
         if keep.events_days:
             await self._database.rows("prune_operator_log", keep.events_days)
         return Pruned(

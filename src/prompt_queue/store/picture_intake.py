@@ -6,6 +6,7 @@ from typing import Any
 from uuid import UUID
 
 from prompt_queue.jobs.ids import new_id
+from prompt_queue.jobs.webhooks import Wish
 from prompt_queue.store.database import Database, DatabaseRefused
 from prompt_queue.store.intake import (
     IdempotencyKey,
@@ -41,6 +42,7 @@ class NewPictureJob:
     priority: int = 5
     max_retries: int = 3
     metadata: Any = None
+    webhook: Wish | None = None
     prompt_options: JsonObject = field(default_factory=dict)
 
 
@@ -108,6 +110,8 @@ def _request(job: NewPictureJob) -> JsonObject:
         "priority": job.priority,
         "max_retries": job.max_retries,
         "metadata": job.metadata,
+        "webhook_url": job.webhook.url if job.webhook else None,
+        "webhook_events": list(job.webhook.events) if job.webhook else None,
         "prompt_options": job.prompt_options,
     }
     return {name: value for name, value in values.items() if value is not None}

@@ -42,12 +42,13 @@ class Sight:
     waiting: bool
     capped: bool
     pictures: bool
+    webhooks: bool
 
     @property
     def something_to_claim(self) -> bool:
         """A claim may find a job; one that is capped is let in by a claim alone."""
         found = self.freed or self.woken or self.waiting or self.capped or self.pictures
-        return bool(found)
+        return bool(found or self.webhooks)
 
 
 class WorkerStore:

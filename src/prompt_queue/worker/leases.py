@@ -5,7 +5,7 @@ import time
 from collections.abc import Callable
 from uuid import UUID
 
-from prompt_queue.jobs.job import Held
+from prompt_queue.jobs.job import Leased
 
 
 class HeldLeases:
@@ -17,12 +17,12 @@ class HeldLeases:
         self._progress = 0
         self._progressed_at = time.monotonic()
 
-    def hold(self, claim: Held, on_lost: Callable[[], object]) -> None:
+    def hold(self, claim: Leased, on_lost: Callable[[], object]) -> None:
         """From now on the lease is renewed; `on_lost` is called from the heartbeat's thread."""
         with self._lock:
             self._held[claim.job_id] = (claim.lease_token, on_lost)
 
-    def drop(self, claim: Held) -> None:
+    def drop(self, claim: Leased) -> None:
         """The job is settled or lost: stop renewing its lease."""
         with self._lock:
             if self._held.get(claim.job_id, (None,))[0] == claim.lease_token:

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from functools import partial
 
 from prompt_queue.jobs.errors import LeaseLost
-from prompt_queue.jobs.job import Held
+from prompt_queue.jobs.job import Leased
 from prompt_queue.jobs.outcome import Released
 from prompt_queue.store.database import DatabaseRefused, DatabaseUnavailable
 from prompt_queue.telemetry import Event, log
@@ -31,13 +31,16 @@ class WorkLoop:
         claim_limit: int,
         poll_seconds: float,
         drain_seconds: float,
+        settled: Event | None = Event.JOB_SETTLED,
     ) -> None:
+        """`settled` is what each applied outcome is logged as; None: the station tells it."""
         self._stations = stations
         self._leases = leases
         self._slots = slots
         self._claim_limit = claim_limit
         self._poll_seconds = poll_seconds
         self._drain_seconds = drain_seconds
+        self._settled = settled
         self._running: set[asyncio.Task[None]] = set()
         self._handling: set[asyncio.Task[None]] = set()
         self._wake = asyncio.Event()
@@ -132,7 +135,7 @@ class WorkLoop:
             return None
         return min((wait for wait in waits if wait is not None), default=None)
 
-    async def _claim(self, station: Station, limit: int) -> list[Held]:
+    async def _claim(self, station: Station, limit: int) -> list[Leased]:
         claiming = asyncio.create_task(station.claim(limit))
         stopping = asyncio.create_task(self._stopping.wait())
         await asyncio.wait({claiming, stopping}, return_when=asyncio.FIRST_COMPLETED)
@@ -150,7 +153,7 @@ class WorkLoop:
             log(Event.DATABASE_AWAY, level="warning", reason=str(error))
             return []
 
-    def _start(self, station: Station, claim: Held) -> None:
+    def _start(self, station: Station, claim: Leased) -> None:
         task = asyncio.create_task(self._work_on(station, claim))
         self._running.add(task)
         task.add_done_callback(self._ended)
@@ -159,7 +162,7 @@ class WorkLoop:
         self._running.discard(task)
         self._wake.set()
 
-    async def _work_on(self, station: Station, claim: Held) -> None:
+    async def _work_on(self, station: Station, claim: Leased) -> None:
         outcome = await self._handle(station, claim)
         if outcome is None:
             self._leases.drop(claim)
@@ -175,10 +178,11 @@ class WorkLoop:
             self._leases.drop(claim)
         word = getattr(outcome, "outcome", None) or type(outcome).__name__.lower()
         self.tally[word] += settled.applied
-        event = Event.JOB_SETTLED if settled.applied else Event.JOB_OUTCOME_REFUSED
-        log(event, job_id=str(claim.job_id), outcome=word, status=settled.status)
+        event = self._settled if settled.applied else Event.JOB_OUTCOME_REFUSED
+        if event is not None:
+            log(event, job_id=str(claim.job_id), outcome=word, status=settled.status)
 
-    async def _handle(self, station: Station, claim: Held) -> object | None:
+    async def _handle(self, station: Station, claim: Leased) -> object | None:
         """The outcome, `Released` when this worker hurries, None when the lease is lost."""
         loop, task = asyncio.get_running_loop(), asyncio.current_task()
         assert task is not None  # noqa: S101 - a coroutine runs in a task

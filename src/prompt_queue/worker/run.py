@@ -20,6 +20,7 @@ from prompt_queue.guards.urls import trusted_authorities
 from prompt_queue.jobs.backoff import RetryPolicy
 from prompt_queue.jobs.limits import limits_of, picture_limits
 from prompt_queue.jobs.tick import TickReport
+from prompt_queue.jobs.webhooks import DeliveryPolicy
 from prompt_queue.settings import Settings
 from prompt_queue.settings.dispatch import read_words
 from prompt_queue.store.database import Database
@@ -30,7 +31,8 @@ from prompt_queue.store.operator_store import OperatorStore, Retention
 from prompt_queue.store.prompt_store import PromptStore
 from prompt_queue.store.wait_store import WaitStore
 from prompt_queue.store.worker_store import WorkerStore
-from prompt_queue.worker.crew import Crew, run_crew, tick
+from prompt_queue.worker.crew import Crew, both, run_crew, tick
+from prompt_queue.worker.delivery_crew import DeliveryTerms, delivery_loop
 from prompt_queue.worker.flights import StoreFlights
 from prompt_queue.worker.heartbeat import Heartbeat
 from prompt_queue.worker.janitor import Janitor
@@ -146,9 +148,13 @@ async def crew(settings: Settings, database: Database) -> AsyncIterator[Crew]:
             poll_seconds=settings.poll_seconds,
             drain_seconds=settings.drain_seconds,
         )
+        deliveries = await more.enter_async_context(
+            delivery_loop(database, delivery_terms(settings), name)
+        )
         try:
             yield Crew(
                 loop,
+                deliveries,
                 Janitor(
                     WorkerStore(database),
                     OperatorStore(database),
@@ -159,7 +165,7 @@ async def crew(settings: Settings, database: Database) -> AsyncIterator[Crew]:
                         ledger_days=settings.ledger_days,
                     ),
                     lease_seconds=settings.lease_seconds,
-                    on_work=loop.wake,
+                    on_work=both(loop.wake, deliveries.wake),
                     poll_seconds=settings.poll_seconds,
                     claimed=lambda: loop.tally["claimed"],
                 ),
@@ -175,6 +181,24 @@ async def crew(settings: Settings, database: Database) -> AsyncIterator[Crew]:
         finally:
             if partials:
                 partials.stop()
+
+
+def delivery_terms(settings: Settings) -> DeliveryTerms:
+    """How webhooks are sent."""
+    return DeliveryTerms(
+        policy=DeliveryPolicy(
+            base=settings.webhook_base_seconds,
+            tries=settings.webhook_tries,
+            disable_after_days=settings.webhook_disable_days,
+        ),
+        trusted=trusted_authorities(settings.trusted_webhook_hosts),
+        base_url=settings.base_url,
+        call_seconds=settings.webhook_seconds,
+        lease_seconds=settings.lease_seconds,
+        at_once=settings.webhook_concurrency,
+        poll_seconds=settings.poll_seconds,
+        drain_seconds=settings.drain_seconds,
+    )
 
 
 def picture_account(settings: Settings, api_key: str) -> PictureAccount:

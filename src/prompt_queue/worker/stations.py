@@ -10,7 +10,7 @@ from prompt_queue.generation.generator import Generator
 from prompt_queue.generation.ledger import Ledger
 from prompt_queue.jobs.backoff import RetryPolicy
 from prompt_queue.jobs.errors import Following, LeaseLost, OurBug, PromptFailure, Unanswered
-from prompt_queue.jobs.job import Claim, Held, Status
+from prompt_queue.jobs.job import Claim, Leased, Status
 from prompt_queue.jobs.outcome import Attached, Done, Outcome, decide
 from prompt_queue.store.prompt_store import JsonObject, PromptStore, Settled
 from prompt_queue.store.rows import outcome_as_json
@@ -20,10 +20,22 @@ from prompt_queue.worker.grouped import Grouped
 from prompt_queue.worker.patience import patiently
 
 
+class Written(Protocol):
+    """Whether an outcome counted, and where the job stands now."""
+
+    @property
+    def applied(self) -> bool:
+        """It was written down."""
+
+    @property
+    def status(self) -> str | None:
+        """None where there is no such job any more."""
+
+
 class Station(Protocol):
     """What the loop asks of each leg."""
 
-    async def claim(self, limit: int) -> Sequence[Held]:
+    async def claim(self, limit: int) -> Sequence[Leased]:
         """Take up to `limit` jobs."""
 
     async def held_back(self) -> float | None:
@@ -32,7 +44,7 @@ class Station(Protocol):
     async def handle(self, claim: Any) -> object:
         """Do the work and say what became of it; raises LeaseLost."""
 
-    async def settle(self, claim: Any, outcome: Any) -> Settled:
+    async def settle(self, claim: Any, outcome: Any) -> Written:
         """Write the outcome, or `Released`, down; SQL decides whether it still counts."""
 
 

@@ -1,6 +1,6 @@
 -- Creates a row of jobs and what is ours of it, in the caller's own transaction. p_request has
 -- use_ai_prompt, prompt, target_url, ref_urls, generation_model, width, height, count (1 to 8),
--- priority, max_retries, webhook_url, metadata, and prompt_options as enqueue_prompt_job() takes
+-- priority, max_retries, webhook_url, webhook_events, metadata, and prompt_options as enqueue_prompt_job() takes
 -- them; pictures and prompt that it does not have come from the row of model_rows. With use_ai_prompt
 -- a prompt is queued and the pictures wait for it. With p_user_id a row of somebody else counts as
 -- missing.
@@ -81,6 +81,13 @@ begin
     v_priority, v_retries, p_request ->> 'webhook_url', p_request -> 'metadata',
     case when v_with_ai then null else clock_timestamp() end
   from generate_series(1, v_count) n;
+  if p_request ->> 'webhook_url' is not null then
+    perform public.want_webhook(
+      n.id, v_owner.user_id, p_request ->> 'webhook_url',
+      array(select jsonb_array_elements_text(coalesce(p_request -> 'webhook_events', '[]'))), v_job
+    )
+    from unnest(array_remove(array[v_job, v_prompt_job], null)) as n (id);
+  end if;
   insert into public.prompt_job_events (job_id, user_id, kind, data)
   values (v_job, v_owner.user_id, 'picture_created', jsonb_strip_nulls(jsonb_build_object(
     'promptJobId', v_prompt_job, 'generationModel', p_request ->> 'generation_model',

@@ -1,0 +1,1 @@
+"""Webhooks to a receiver that fails, from workers that are killed."""

@@ -1,0 +1,1 @@
+"""Results out: webhooks in the format of Standard Webhooks."""
