@@ -28,7 +28,7 @@ async def test_a_healthy_house_passes(shell: Shell, jobs: Jobs, xai_stand_in: St
     ).run("doctor", "--json")
     assert ran.code == 0, ran.err
     found = by_check(ran)
-    good = "settings disk database connections clock schema workers queue leases models"
+    good = "settings disk database connections clock schema workers queue leases models webhooks"
     assert {check for check, finding in found.items() if finding["state"] == "ok"} == set(
         good.split()
     )

@@ -9,7 +9,7 @@ from prompt_queue.jobs.job import Claim, Status
 from prompt_queue.jobs.outcome import Done, Failed, GeneratedPrompt
 from prompt_queue.settings import DEMO_USER_ID
 from prompt_queue.store.database import Database, DatabaseUnavailable
-from prompt_queue.store.intake import IdempotencyKey, Intake, NewJob
+from prompt_queue.store.intake import IdempotencyKey, Intake, NewJob, Reply
 from prompt_queue.store.prompt_store import PromptStore
 from prompt_queue.store.rows import outcome_as_json
 from prompt_queue.store.worker_store import WorkerStore
@@ -128,9 +128,9 @@ async def test_an_idempotency_key_makes_one_job(
     key = IdempotencyKey(user_id=DEMO_USER_ID, key="once", fingerprint=b"same")
     trap = proxy.trap("^commit", when)
     with pytest.raises(DatabaseUnavailable):
-        await intake.enqueue(job, key, lambda job_id, _: {"id": str(job_id)})
+        await intake.enqueue(job, key, lambda job_id, _: Reply(response={"id": str(job_id)}))
     assert (trap.sprung, trap.reply) == (True, "" if when is When.BEFORE else "COMMIT")
-    again = await intake.enqueue(job, key, lambda job_id, _: {"id": str(job_id)})
+    again = await intake.enqueue(job, key, lambda job_id, _: Reply(response={"id": str(job_id)}))
     assert again.replayed == (when is When.AFTER)
     assert again.response == {"id": str(again.job_id)}
     assert (await PromptStore(database).stats()).total_queued == 1

@@ -11,7 +11,7 @@ import pytest
 from prompt_queue.jobs.outcome import CallEnd, Done, Failed, GeneratedPrompt
 from prompt_queue.jobs.picture import PictureClaim, PictureOutcome, PictureRow, PictureStatus
 from prompt_queue.store.database import Database
-from prompt_queue.store.intake import IdempotencyKey, KeyReused, RowMissing
+from prompt_queue.store.intake import IdempotencyKey, KeyReused, Reply, RowMissing
 from prompt_queue.store.picture_intake import JobIncomplete, NewPictureJob, PictureIntake
 from prompt_queue.store.picture_store import PictureStore
 from prompt_queue.store.prompt_store import PromptStore
@@ -202,7 +202,10 @@ async def test_a_key_makes_one_job(studio: Studio) -> None:
         target_url="https://e.com/t",
     )  # fmt: skip
     made = await asyncio.gather(
-        *(studio.intake.create(job, key, lambda i, _p, _a: {"jobId": str(i)}) for _ in range(20))
+        *(
+            studio.intake.create(job, key, lambda i, _p, _a: Reply(response={"jobId": str(i)}))
+            for _ in range(20)
+        )
     )
     assert len({one.job_id for one in made}) == 1
     assert sum(not one.replayed for one in made) == 1

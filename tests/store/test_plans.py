@@ -201,7 +201,7 @@ async def test_a_crowd_of_pictures_is_not_read(crowded: asyncpg.Connection) -> N
             (settle, (taken[0]["id"], taken[0]["lease_token"]), 20),
             ("select free_expired_picture_leases()", (), 10),
             (queries()["next_picture"], (), 10),
-            (queries()["picture_pace"], (), 60),
+            (queries()["picture_pace"], (), 110),
         ):
             scans, rows = await touched(crowded, statement, *arguments)
             assert (scans, rows <= most) == (0, True), (statement, scans, rows)

@@ -15,6 +15,7 @@ RETENTION_SECONDS = 3600.0
 PROMISES_DAYS = 7.0
 RENEWAL_SECONDS = 1.0
 SCORING_SECONDS = 2.0
+IDLE_SCORING_SECONDS = 120.0
 RENEWAL_CLAIMS = 500
 """So many claims of this worker leave enough dead rows that a look at them is worth a query."""
 
@@ -49,6 +50,7 @@ class Janitor:
         self._on_work = on_work
         self._poll_seconds = poll_seconds
         self._claimed = claimed
+        self._saw_work = False
 
     async def run(self, hears: Callable[[], bool] = lambda: False) -> None:
         """Look after the queue until cancelled; `hears` tells whether a NOTIFY would arrive."""
@@ -78,12 +80,18 @@ class Janitor:
             await asyncio.sleep(RETENTION_SECONDS * random.uniform(0.5, 1))  # noqa: S311
 
     async def _score_at_times(self) -> None:
+        looked_at, idle = -1, 0.0
         while True:
+            await asyncio.sleep(SCORING_SECONDS * random.uniform(0.5, 1))  # noqa: S311
+            claimed, idle = self._claimed(), idle + SCORING_SECONDS
+            # Who has nothing to do asks next to nothing.
+            if claimed == looked_at and not self._saw_work and idle < IDLE_SCORING_SECONDS:
+                continue
+            looked_at, idle = claimed, 0.0
             try:
                 await self.score()
             except (DatabaseUnavailable, DatabaseRefused) as error:
                 log(Event.DATABASE_AWAY, level="warning", reason=str(error))
-            await asyncio.sleep(SCORING_SECONDS * random.uniform(0.5, 1))  # noqa: S311
 
     async def _renew_at_times(self) -> None:
         looked_at = 0
@@ -104,6 +112,7 @@ class Janitor:
         sight = await under_way("reap.sent", self._store.look_after())
         if sight.freed:
             log(Event.LEASES_FREED, level="warning", count=sight.freed)
+        self._saw_work = sight.something_to_claim
         if sight.something_to_claim:
             self._on_work()
         return sight.freed

@@ -227,14 +227,7 @@ select public.free_expired_prompt_leases() + public.free_expired_picture_leases(
     where q.state = 'capped' order by q.user_id, q.priority desc, q.claim_key limit 1
   ) is not null as capped,
   public.picture_is_due() as pictures,
-  -- An expired lease of one is taken back by the claim.
-  exists (
-    select from public.webhook_messages m
-    where m.state = 'waiting' and m.due_at <= clock_timestamp() order by m.due_at limit 1
-  ) or exists (
-    select from public.webhook_messages m
-    where m.state = 'sending' and m.lease_until < clock_timestamp() limit 1
-  ) as webhooks;
+  public.webhook_is_due() as webhooks;
 
 -- name: renew_queue
 select public.renew_prompt_job_queue() as renewed;

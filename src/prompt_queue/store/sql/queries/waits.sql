@@ -16,16 +16,7 @@ select public.prune_prompt_promises($1, $2) as deleted;
 select p.slot, p.median, p.p90 from public.prompt_pace() p;
 
 -- name: picture_pace
-select avg(p.seconds)::float8 as slot,
-  percentile_cont(0.5) within group (order by p.seconds)::float8 as median,
-  percentile_cont(0.9) within group (order by p.seconds)::float8 as p90
-from (
-  select extract(epoch from q.completed_at - coalesce(q.submitted_at, q.created_at)) as seconds
-  from public.picture_jobs q
-  where q.status = 'succeeded'
-  order by q.completed_at desc
-  limit 100
-) p;
+select p.slot, p.median, p.p90 from public.picture_pace() p;
 
 -- name: arrivals
 with read as (
