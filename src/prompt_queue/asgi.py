@@ -14,13 +14,16 @@ from fastapi import FastAPI
 from prompt_queue import __version__
 from prompt_queue.api.clock import DatabaseClock
 from prompt_queue.api.estimates import Estimates
+from prompt_queue.api.looks import Looks
 from prompt_queue.api.waiting import JobWatch
+from prompt_queue.jobs.alerts import read_thresholds
 from prompt_queue.server import InitReport, Parts, create_app
 from prompt_queue.settings import DEMO_MODEL_ID, DEMO_ROW_ID, DEMO_USER_ID, Settings
 from prompt_queue.storage.samples import read_sample, sample_names
 from prompt_queue.store.database import Database, DatabaseRefused, DatabaseUnavailable
 from prompt_queue.store.embedded import default_data_dir
 from prompt_queue.store.intake import Intake
+from prompt_queue.store.measure_store import MeasureStore
 from prompt_queue.store.migrate import MigrationError, migrate, missing_versions, read_migrations
 from prompt_queue.store.model_store import ModelStore
 from prompt_queue.store.operator_store import OperatorStore
@@ -137,6 +140,8 @@ async def build(settings: Settings, dsn: str) -> AsyncIterator[FastAPI]:
         pending_migrations=schema.pending,
         clock=DatabaseClock(database_seconds),
         estimates=Estimates(store.stats),
+        looks=Looks(MeasureStore(database).measures),
+        alert_thresholds=read_thresholds(settings.alert_thresholds),
         watch=watch,
         local_user_id=settings.local_user_id,
         cron_secret=settings.cron_secret.get_secret_value() if settings.cron_secret else None,

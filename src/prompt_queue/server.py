@@ -15,6 +15,7 @@ from prompt_queue.api import (
     job_list,
     jobs,
     manual,
+    metrics,
     ops,
     prompts,
     rows,
@@ -39,7 +40,7 @@ __all__ = ["InitReport", "Parts", "create_app"]
 # The list comes before the single job: "jobs" is not an id.
 _ROUTERS = (
     job_list.router, control.router, prompts.router, manual.router, rows.router, uploads.router,
-    job_creation.router, jobs.router, webhooks.router, ops.router, pages.router,
+    job_creation.router, jobs.router, webhooks.router, ops.router, metrics.router, pages.router,
 )  # fmt: skip
 # Refused before any statement: wrong password, no such database, not accepting connections.
 _NO_CONNECTION = ("28", "3D", "55000")

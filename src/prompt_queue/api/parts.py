@@ -1,6 +1,6 @@
 """What the HTTP application is made of; `asgi` fills it in."""
 
-from collections.abc import Awaitable, Callable, Coroutine, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
@@ -9,6 +9,7 @@ from fastapi import Request
 
 from prompt_queue.api.clock import DatabaseClock
 from prompt_queue.api.estimates import Estimates
+from prompt_queue.api.looks import Looks
 from prompt_queue.api.waiting import JobWatch
 from prompt_queue.guards.callbacks import CallbackSigner
 from prompt_queue.guards.recognition import Recognition
@@ -64,6 +65,8 @@ class Parts:
     pending_migrations: Callable[[], Coroutine[Any, Any, Sequence[str]]]
     clock: DatabaseClock
     estimates: Estimates
+    looks: Looks
+    alert_thresholds: Mapping[str, float]
     watch: JobWatch
     local_user_id: UUID
     cron_secret: str | None
