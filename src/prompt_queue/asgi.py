@@ -15,6 +15,7 @@ from prompt_queue import __version__
 from prompt_queue.api.clock import DatabaseClock
 from prompt_queue.api.estimates import Estimates
 from prompt_queue.api.looks import Looks
+from prompt_queue.api.traffic import LoopLag
 from prompt_queue.api.waiting import JobWatch
 from prompt_queue.jobs.alerts import read_thresholds
 from prompt_queue.server import InitReport, Parts, create_app
@@ -114,6 +115,8 @@ async def build(settings: Settings, dsn: str) -> AsyncIterator[FastAPI]:
     signer = link_signer(data_dir)
     watch = JobWatch(store.find_versions)
     picture_store = PictureStore(database)
+    loop_lag = LoopLag()
+    lag_watch = asyncio.create_task(loop_lag.run())
     picture_watch = JobWatch(picture_store.versions)
 
     async def database_seconds() -> float:
@@ -141,6 +144,8 @@ async def build(settings: Settings, dsn: str) -> AsyncIterator[FastAPI]:
         clock=DatabaseClock(database_seconds),
         estimates=Estimates(store.stats),
         looks=Looks(MeasureStore(database).measures),
+        loop_lag=loop_lag,
+        pool_use=database.use,
         alert_thresholds=read_thresholds(settings.alert_thresholds),
         watch=watch,
         local_user_id=settings.local_user_id,
@@ -161,6 +166,7 @@ async def build(settings: Settings, dsn: str) -> AsyncIterator[FastAPI]:
     try:
         yield create_app(parts, __version__)
     finally:
+        lag_watch.cancel()
         await watch.close()
         await picture_watch.close()
         await database.close()

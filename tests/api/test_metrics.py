@@ -6,16 +6,21 @@ from uuid import UUID
 import asyncpg
 from prometheus_client.parser import text_string_to_metric_families
 
-from prompt_queue.api.exposition import METRICS
+from prompt_queue.api.exposition import METRICS, TIMES
 from prompt_queue.store.database import Database
+from prompt_queue.store.prompt_store import PromptStore
 from prompt_queue.store.worker_store import WorkerStore
-from tests.api.running import Api, running
+from tests.api.conftest import CRON_SECRET
+from tests.api.running import Api, complete, fail, running
 from tests.api.wire import Wire
+from tests.conftest import until
+
+BEARER = {"Authorization": f"Bearer {CRON_SECRET}"}
 
 
 async def samples(api: Api) -> dict[tuple[str, ...], float]:
     """Name and values of labels, in the order of their names -> value, as a scraper reads them."""
-    reply = await api.get("/metrics")
+    reply = await api.get("/metrics", headers=BEARER)
     assert reply.status == 200
     assert reply.headers["Content-Type"].startswith("text/plain")
     return {
@@ -31,18 +36,20 @@ async def test_the_depth_is_told_by_state_and_priority(api: Api, demo: UUID) -> 
         await api.queued(demo, priority=priority)
     found = await samples(api)
     assert found["prompt_queue_database_up",] == 1
-    assert found["prompt_queue_depth", "5", "ready"] == 2
-    assert found["prompt_queue_depth", "9", "ready"] == 1
+    assert found["prompt_queue_jobs", "5", "ready"] == 2
+    assert found["prompt_queue_jobs", "9", "ready"] == 1
     assert found["prompt_queue_workers",] == 0
-    assert found["prompt_queue_last_hour_jobs", "", "", "queued"] == 3
+    assert found["prompt_queue_event_loop_lag_seconds",] >= 0
+    assert found["prompt_queue_pool_connections", "busy"] >= 0
     assert found["process_start_time_seconds",] > 0
 
 
 async def test_every_metric_of_the_list_has_its_family(api: Api) -> None:
     """What the page promises is in the answer."""
-    text = (await api.get("/metrics")).content.decode()
+    text = (await api.get("/metrics", headers=BEARER)).content.decode()
     names = {family.name for family in text_string_to_metric_families(text)}
-    assert {metric.name for metric in METRICS} <= names
+    assert {metric.name.removesuffix("_total") for metric in METRICS} <= names
+    assert {times.name for times in TIMES} <= names
 
 
 async def test_a_call_is_counted_with_its_cost(api: Api, database_url: str, demo: UUID) -> None:
@@ -56,16 +63,58 @@ async def test_a_call_is_counted_with_its_cost(api: Api, database_url: str, demo
     )
     await connection.close()
     found = await samples(api)
-    call = ("grok-4.7", "ok", "xai")
-    assert found["prompt_queue_last_hour_calls", *call] == 1
-    assert found["prompt_queue_last_hour_usd", *call] == 0.25
-    assert found["prompt_queue_last_hour_prompt_tokens", *call] == 100
-    assert found["prompt_queue_last_hour_answer_tokens", *call] == 20
+    call = ("prompt", "grok-4.7")
+    assert found["prompt_queue_calls_total", *call, "ok"] == 1
+    assert found["prompt_queue_usd_total", *call] == 0.25
+    assert found["prompt_queue_tokens_total", "input", *call] == 100
+    assert found["prompt_queue_tokens_total", "output", *call] == 20
+
+
+async def test_what_became_of_jobs_is_counted(api: Api, store: PromptStore, demo: UUID) -> None:
+    """Created, completed by source, failed by class, and how long it took."""
+    for _ in range(3):
+        await api.queued(demo)
+    await complete(store)
+    await complete(store)
+    await fail(store, "bad_input")
+
+    async def counted() -> dict[tuple[str, ...], float] | None:
+        found = await samples(api)
+        return found if found.get(("prompt_queue_jobs_failed_total", "bad_input")) else None
+
+    found = await until(counted, every=0.5)
+    assert isinstance(found, dict)
+    assert found["prompt_queue_jobs_created_total",] == 3
+    assert found["prompt_queue_jobs_completed_total", "model"] == 2
+    assert found["prompt_queue_jobs_failed_total", "bad_input"] == 1
+    assert found["prompt_queue_wait_seconds_bucket", "+Inf"] == 2
+    assert found["prompt_queue_processing_seconds_count",] == 2
+    assert found["prompt_queue_processing_seconds_bucket", "3600"] == 2
+
+
+async def test_requests_are_counted_by_template(api: Api, demo: UUID) -> None:
+    """No id of a job and no address that a client makes up becomes a label."""
+    job = await api.queued(demo)
+    await api.get(f"/api/prompt/queue/{job}")
+    await api.get("/made-up")
+    found = await samples(api)
+    routes = {labels[1] for name, *labels in found if name.endswith("_duration_seconds_count")}
+    assert {"/api/prompt/queue", "none"} <= routes
+    assert not [route for route in routes if job in route or "made-up" in route]
+
+
+async def test_metrics_are_the_operators(api: Api) -> None:
+    """Outside the demo they need the secret, as the other routes of the operator do."""
+    reply = await api.get("/metrics")
+    assert (reply.status, reply.body["code"]) == (401, "unauthorized")
 
 
 async def test_a_database_that_is_away_is_a_zero(database_url: str, tmp_path: Path) -> None:
     """The scrape succeeds, says that the database is away, and shows the process."""
-    async with Wire(database_url, tmp_path) as wire, running(wire.dsn, tmp_path) as api:
+    async with (
+        Wire(database_url, tmp_path) as wire,
+        running(wire.dsn, tmp_path, cron_secret=CRON_SECRET) as api,
+    ):
         wire.freeze()
         found = await samples(api)
         assert found["prompt_queue_database_up",] == 0

@@ -10,6 +10,7 @@ from fastapi import Request
 from prompt_queue.api.clock import DatabaseClock
 from prompt_queue.api.estimates import Estimates
 from prompt_queue.api.looks import Looks
+from prompt_queue.api.traffic import LoopLag
 from prompt_queue.api.waiting import JobWatch
 from prompt_queue.guards.callbacks import CallbackSigner
 from prompt_queue.guards.recognition import Recognition
@@ -41,6 +42,7 @@ class Parts:
     """Everything that routes use. Sizes are in bytes, durations in seconds.
 
     `read_sample` blocks and raises PictureMissing. `tick` is None where no provider key is set.
+    `pool_use` is how many connections to the database are open, and how many of them idle.
     `pending_migrations` names what the schema lacks, and raises MigrationError or
     DatabaseUnavailable.
     """
@@ -66,6 +68,8 @@ class Parts:
     clock: DatabaseClock
     estimates: Estimates
     looks: Looks
+    loop_lag: LoopLag
+    pool_use: Callable[[], tuple[int, int]]
     alert_thresholds: Mapping[str, float]
     watch: JobWatch
     local_user_id: UUID

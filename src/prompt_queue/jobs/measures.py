@@ -1,6 +1,7 @@
 """What is measured of the queue, and nothing else: the input of metrics and of alert rules."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,19 +22,6 @@ class RecentJobs:
     source: str | None
     error_code: str | None
     jobs: int
-
-
-@dataclass(frozen=True, slots=True)
-class RecentCalls:
-    """Calls to a model within the last hour that ended alike; `outcome` ok or an error class."""
-
-    provider: str
-    model: str
-    outcome: str
-    calls: int
-    usd: float
-    prompt_tokens: int
-    answer_tokens: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,12 +57,15 @@ class Breaker:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Measures:
-    """One look at the queue. Times in seconds; `promises` is kind to the share that was kept."""
+    """One look at the queue. Times in seconds; `promises` is kind to the share that was kept.
+
+    `totals` have a name and label values, and never get less.
+    """
 
     depth: tuple[Depth, ...] = ()
     pictures: tuple[tuple[str, int], ...] = ()
     recent_jobs: tuple[RecentJobs, ...] = ()
-    recent_calls: tuple[RecentCalls, ...] = ()
+    totals: Mapping[tuple[str, tuple[str, ...]], float] = field(default_factory=dict)
     tables: tuple[TableRows, ...] = ()
     horizon: Horizon | None = None
     breakers: tuple[Breaker, ...] = ()

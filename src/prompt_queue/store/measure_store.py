@@ -1,11 +1,12 @@
 """Looks at the queue as a whole, for metrics and alerts."""
 
+from collections import defaultdict
+
 from prompt_queue.jobs.measures import (
     Breaker,
     Depth,
     Horizon,
     Measures,
-    RecentCalls,
     RecentJobs,
     TableRows,
 )
@@ -15,7 +16,7 @@ from prompt_queue.store.prompt_store import PromptStore
 
 
 class MeasureStore:
-    """Reads; changes nothing."""
+    """Reads, and sums up what has happened since the last look."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
@@ -46,9 +47,7 @@ class MeasureStore:
             recent_jobs=tuple(
                 RecentJobs(*row) for row in await self._database.rows("measures_recent_jobs")
             ),
-            recent_calls=tuple(
-                RecentCalls(*row) for row in await self._database.rows("measures_recent_calls")
-            ),
+            totals=await self._totals(),
             tables=tuple(
                 TableRows(*row) for row in await self._database.rows("measures_dead_rows")
             ),
@@ -75,3 +74,10 @@ class MeasureStore:
             wait_seconds=stats.avg_wait_time_seconds,
             processing_seconds=stats.avg_processing_seconds,
         )
+
+    async def _totals(self) -> dict[tuple[str, tuple[str, ...]], float]:
+        await self._database.rows("sum_up")
+        totals: dict[tuple[str, tuple[str, ...]], float] = defaultdict(float)
+        for row in await self._database.rows("measures_totals"):
+            totals[row["name"], tuple(row["labels"])] += float(row["value"])
+        return dict(totals)

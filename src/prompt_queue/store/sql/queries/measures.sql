@@ -20,15 +20,30 @@ from public.prompt_generation_jobs j
 where j.created_at > clock_timestamp() - interval '1 hour'
 group by j.status, j.source, j.error_code;
 
--- name: measures_recent_calls
-select c.provider, c.model,
-  case when c.state = 'answered' then coalesce(c.error_code, 'ok') else c.state end as outcome,
-  count(*) as calls, coalesce(sum(c.cost_usd), 0)::float8 as usd,
-  coalesce(sum(c.prompt_tokens), 0) as prompt_tokens,
-  coalesce(sum(c.completion_tokens), 0) + coalesce(sum(c.reasoning_tokens), 0) as answer_tokens
-from public.provider_calls c
-where c.started_at > clock_timestamp() - interval '1 hour'
-group by c.provider, c.model, outcome;
+-- name: sum_up
+select public.sum_up_prompt_queue() as done;
+
+-- name: measures_totals
+-- Calls that are not summed up yet: of the last quarter of an hour.
+with recent as materialized (
+  select c.leg, c.model, c.prompt_tokens, c.completion_tokens, c.reasoning_tokens, c.cost_usd,
+    case c.state when 'answered' then coalesce(c.error_code, 'ok') else 'unanswered' end as outcome
+  from public.provider_calls c
+  where c.started_at > (select r.calls_until from public.prompt_queue_totals_read r)
+    and c.state <> 'sent'
+)
+select t.name, t.labels, t.value from public.prompt_queue_totals t
+union all
+select 'calls', array[c.leg, c.model, c.outcome], count(*) from recent c group by 2
+union all
+select 'usd', array[c.leg, c.model], coalesce(sum(c.cost_usd), 0) from recent c group by 2
+union all
+select 'tokens', array[c.leg, c.model, 'input'], coalesce(sum(c.prompt_tokens), 0)
+from recent c group by 2
+union all
+select 'tokens', array[c.leg, c.model, 'output'],
+  coalesce(sum(coalesce(c.completion_tokens, 0) + coalesce(c.reasoning_tokens, 0)), 0)
+from recent c group by 2;
 
 -- name: measures_dead_rows
 select t.relname::text as table_name, t.n_live_tup as live, t.n_dead_tup as dead
@@ -43,7 +58,7 @@ select a.pid, coalesce(a.application_name, '') as application_name, coalesce(a.s
   extract(epoch from clock_timestamp() - a.xact_start)::float8 as seconds
 from pg_stat_activity a
 where a.datname = current_database() and a.pid <> pg_backend_pid()
-  and a.backend_xmin is not null and a.xact_start is not null
+  and coalesce(a.backend_xmin, a.backend_xid) is not null and a.xact_start is not null
   and a.backend_type = 'client backend'
 order by a.xact_start
 limit 1;
