@@ -43,14 +43,16 @@ check: $(DEV) ## format, lint, types, import floors, SQL, generated files; chang
 	$(BIN)/python -m prompt_queue.store.bundle check $(MIGRATIONS)
 	$(BIN)/python tools/configuration_docs.py --check
 	$(BIN)/python tools/failure_docs.py --check
+	$(BIN)/python tools/metrics_docs.py --check
 
 format: $(DEV) ## format the code and mend what can be mended by itself
 	$(BIN)/ruff check --fix-only .
 	$(BIN)/ruff format .
 
-docs: $(DEV) ## write the generated pages again: docs/configuration.md, docs/failures.md, .env.example
+docs: $(DEV) ## write the generated pages again: docs/configuration.md, docs/failures.md, docs/metrics.md, .env.example
 	$(BIN)/python tools/configuration_docs.py
 	$(BIN)/python tools/failure_docs.py
+	$(BIN)/python tools/metrics_docs.py
 
 pictures: $(DEV) ## lose replies, kill workers, forge webhooks around purchases; ARGS="--submits 50"
 	@exec $(BIN)/python -m lab.pictures $(ARGS)

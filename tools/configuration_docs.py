@@ -96,6 +96,7 @@ GROUPS = {
         "retry_multiplier",
         "retry_jitter",
     ),
+    "Alerts": ("alert_thresholds",),
     "Log": ("log_level", "log_format"),
 }
 

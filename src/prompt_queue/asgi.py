@@ -16,9 +16,12 @@ from prompt_queue import __version__
 from prompt_queue.api.clock import DatabaseClock
 from prompt_queue.api.estimates import Estimates
 from prompt_queue.api.forecasts import Forecasts
+from prompt_queue.api.looks import Looks
 from prompt_queue.api.streams import TRANSPORT
+from prompt_queue.api.traffic import LoopLag
 from prompt_queue.api.waiting import JobWatch
 from prompt_queue.guards.urls import trusted_authorities
+from prompt_queue.jobs.alerts import read_thresholds
 from prompt_queue.server import InitReport, Parts, create_app
 from prompt_queue.settings import DEMO_MODEL_ID, DEMO_ROW_ID, DEMO_USER_ID, Settings
 from prompt_queue.storage.samples import read_sample, sample_names
@@ -26,6 +29,7 @@ from prompt_queue.store.database import Database, DatabaseRefused, DatabaseUnava
 from prompt_queue.store.embedded import default_data_dir
 from prompt_queue.store.event_store import EventStore
 from prompt_queue.store.intake import Intake
+from prompt_queue.store.measure_store import MeasureStore
 from prompt_queue.store.migrate import MigrationError, migrate, missing_versions, read_migrations
 from prompt_queue.store.model_store import ModelStore
 from prompt_queue.store.operator_store import OperatorStore
@@ -119,6 +123,8 @@ async def build(settings: Settings, dsn: str) -> AsyncIterator[FastAPI]:
     signer = link_signer(data_dir)
     watch = JobWatch(store.find_versions)
     picture_store = PictureStore(database)
+    loop_lag = LoopLag()
+    lag_watch = asyncio.create_task(loop_lag.run())
     picture_watch = JobWatch(picture_store.versions)
 
     estimates, waits, ladder = Estimates(store.stats), WaitStore(database), Ladder(settings.models)
@@ -152,6 +158,10 @@ async def build(settings: Settings, dsn: str) -> AsyncIterator[FastAPI]:
         estimates=estimates,
         forecasts=Forecasts(estimates, lambda stats: look_out(waits, stats, ladder)),
         wait_store=waits,
+        looks=Looks(MeasureStore(database).measures),
+        loop_lag=loop_lag,
+        pool_use=database.use,
+        alert_thresholds=read_thresholds(settings.alert_thresholds),
         watch=watch,
         local_user_id=settings.local_user_id,
         cron_secret=settings.cron_secret.get_secret_value() if settings.cron_secret else None,
@@ -173,6 +183,7 @@ async def build(settings: Settings, dsn: str) -> AsyncIterator[FastAPI]:
         yield app
     finally:
         await app.state.live.tailer.close()
+        lag_watch.cancel()
         await watch.close()
         await picture_watch.close()
         await database.close()

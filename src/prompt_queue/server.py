@@ -16,6 +16,7 @@ from prompt_queue.api import (
     job_list,
     jobs,
     manual,
+    metrics,
     ops,
     prompts,
     rows,
@@ -47,7 +48,7 @@ _ROUTERS = (
     job_list.router, events.negotiated, events.router,
     control.router, prompts.router, manual.router, rows.router, uploads.router,
     timelines.router, webhook_endpoints.router, webhook_deliveries.router,
-    job_creation.router, jobs.router, webhooks.router, ops.router, pages.router,
+    job_creation.router, jobs.router, webhooks.router, ops.router, metrics.router, pages.router,
 )  # fmt: skip
 # Refused before any statement: wrong password, no such database, not accepting connections.
 _NO_CONNECTION = ("28", "3D", "55000")

@@ -56,3 +56,8 @@ def test_the_page_of_failures_is_up_to_date_and_an_edited_one_is_found(
     assert "run make docs" in capsys.readouterr().err
     assert tool.main([]) == 0
     assert tool.main(["--check"]) == 0
+
+
+def test_the_page_of_metrics_is_up_to_date() -> None:
+    """docs/metrics.md says what the lists of metrics and of alerts say."""
+    assert load_tool("metrics_docs").main(["--check"]) == 0

@@ -1,6 +1,7 @@
 """What stands before the routes: the envelope of every answer, and the door of loopback mode."""
 
 import re
+import time
 from urllib.parse import urlsplit
 
 import structlog
@@ -10,6 +11,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from prompt_queue.api.bodies import is_json
 from prompt_queue.api.problems import Problem, database_away, problem_response
+from prompt_queue.api.traffic import note_request
 from prompt_queue.guards.callbacks import CALLBACK_PATH
 from prompt_queue.jobs.ids import new_id
 from prompt_queue.store.database import DatabaseUnavailable
@@ -35,12 +37,12 @@ class Envelope:
         offered = Headers(scope=scope).get("x-request-id", "")
         request_id = offered if _REQUEST_ID.fullmatch(offered) else str(new_id())
         scope.setdefault("state", {})["request_id"] = request_id
-        started = False
+        started, begun, status = False, time.monotonic(), 499
 
         async def send_dressed(message: Message) -> None:
-            nonlocal started
+            nonlocal started, status
             if message["type"] == "http.response.start":
-                started = True
+                started, status = True, message["status"]
                 _dress(MutableHeaders(scope=message), request_id)
             await send(message)
 
@@ -55,6 +57,8 @@ class Envelope:
                     raise
                 response = problem_response(problem, scope["path"], request_id)
                 await response(scope, receive, send_dressed)
+            finally:
+                note_request(scope, status, time.monotonic() - begun)
 
 
 def _dress(headers: MutableHeaders, request_id: str) -> None:

@@ -184,6 +184,15 @@ class PromiseHealth(_Answer):
     sentence: str
 
 
+class AlertView(_Answer):
+    """A rule whose threshold is passed now."""
+
+    name: str
+    value: float
+    threshold: float
+    sentence: str = Field(description="What is wrong, and what to do.")
+
+
 class Health(_Answer):
     """Depth, age and rates; times in seconds, rates from 0 to 1."""
 
@@ -199,5 +208,6 @@ class Health(_Answer):
     slots: int = Field(description="Jobs that all workers handle at once.")
     stand_in: bool
     models: list[ModelView]
+    alerts: list[AlertView] = Field(description="Rules whose threshold is passed now.")
     database: DatabaseHealth
     promises: list[PromiseHealth]

@@ -7,6 +7,7 @@ from fastapi import APIRouter, Depends, Response
 from prompt_queue.api.auth import PartsOf, require_cron_secret, require_operator
 from prompt_queue.api.deadline import within
 from prompt_queue.api.operator_schemas import (
+    AlertView,
     DatabaseHealth,
     Health,
     InitView,
@@ -20,6 +21,7 @@ from prompt_queue.api.operator_schemas import (
 from prompt_queue.api.parts import Parts
 from prompt_queue.api.problems import Problem, database_away, documented
 from prompt_queue.api.views import answer, model_view
+from prompt_queue.jobs.alerts import firing
 from prompt_queue.store.database import DatabaseUnavailable
 from prompt_queue.store.migrate import MigrationError
 from prompt_queue.store.model_store import ModelHealth
@@ -177,6 +179,8 @@ async def _health(parts: Parts) -> Health:
     facts = await parts.worker_store.facts()
     models = await parts.model_store.models()
     reasons = health_complaints(stats, models)
+    measures = await parts.looks.recent()
+    alerts = firing(measures, parts.alert_thresholds) if measures else []
     finished = stats.failed_last_hour + stats.completed_last_hour
     return Health(
         status="degraded" if reasons else "ok",
@@ -191,6 +195,15 @@ async def _health(parts: Parts) -> Health:
         slots=stats.slots,
         stand_in=parts.stand_in,
         models=[model_view(model) for model in models],
+        alerts=[
+            AlertView(
+                name=alert.name,
+                value=alert.value,
+                threshold=alert.threshold,
+                sentence=alert.sentence,
+            )
+            for alert in alerts
+        ],
         database=DatabaseHealth(
             version=facts.version,
             connections=facts.connections,

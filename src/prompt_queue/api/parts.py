@@ -1,6 +1,6 @@
 """What the HTTP application is made of; `asgi` fills it in."""
 
-from collections.abc import Awaitable, Callable, Coroutine, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
@@ -10,6 +10,8 @@ from fastapi import Request
 from prompt_queue.api.clock import DatabaseClock
 from prompt_queue.api.estimates import Estimates
 from prompt_queue.api.forecasts import Forecasts
+from prompt_queue.api.looks import Looks
+from prompt_queue.api.traffic import LoopLag
 from prompt_queue.api.waiting import JobWatch
 from prompt_queue.guards.callbacks import CallbackSigner
 from prompt_queue.guards.recognition import Recognition
@@ -44,6 +46,7 @@ class Parts:
     """Everything that routes use. Sizes are in bytes, durations in seconds.
 
     `read_sample` blocks and raises PictureMissing. `tick` is None where no provider key is set.
+    `pool_use` is how many connections to the database are open, and how many of them idle.
     `pending_migrations` names what the schema lacks, and raises MigrationError or
     DatabaseUnavailable.
     """
@@ -73,6 +76,10 @@ class Parts:
     estimates: Estimates
     forecasts: Forecasts
     wait_store: WaitStore
+    looks: Looks
+    loop_lag: LoopLag
+    pool_use: Callable[[], tuple[int, int]]
+    alert_thresholds: Mapping[str, float]
     watch: JobWatch
     local_user_id: UUID
     cron_secret: str | None

@@ -4,6 +4,7 @@ from typing import Literal
 
 from pydantic import field_validator
 
+from prompt_queue.jobs.alerts import read_thresholds
 from prompt_queue.jobs.limits import read_limit
 from prompt_queue.settings.knobs import PREFIX, CommaList, Group, knob, split_commas
 
@@ -23,6 +24,12 @@ class FailureSettings(Group):
         (),
         "Limits of single models: requests a second and tokens a minute, such as "
         "`grok-4.7=30/1000000`, `grok-4.6=10`, `grok-4.3=none`.",
+    )
+    alert_thresholds: CommaList = knob(
+        PREFIX + "ALERT_THRESHOLDS",
+        (),
+        "Thresholds of alerts that are to differ from those in docs/metrics.md, such as "
+        "`depth=500,oldest=60`.",
     )
     attempt_timeout_seconds: float = knob(
         PREFIX + "ATTEMPT_TIMEOUT_SECONDS",
@@ -85,4 +92,15 @@ class FailureSettings(Group):
     def _need_limits(cls, value: tuple[str, ...]) -> tuple[str, ...]:
         for entry in value:
             read_limit(entry)
+        return value
+
+    @field_validator("alert_thresholds", mode="before")
+    @classmethod
+    def _split_thresholds(cls, value: object) -> object:
+        return split_commas(value)
+
+    @field_validator("alert_thresholds")
+    @classmethod
+    def _need_thresholds(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        read_thresholds(value)
         return value

@@ -99,6 +99,10 @@ class Database:
             raise explained(error) from None
         return cls(pool, dsn, direct_dsn or dsn, tries)
 
+    def use(self) -> tuple[int, int]:
+        """How many connections are open, and how many of them are idle."""
+        return self._pool.get_size(), self._pool.get_idle_size()
+
     async def close(self) -> None:
         """Close the pool; connections that hang are cut after two seconds."""
         try:
