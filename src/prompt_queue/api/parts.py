@@ -17,6 +17,7 @@ from prompt_queue.guards.recognition import Recognition
 from prompt_queue.guards.signing import LinkSigner
 from prompt_queue.jobs.tick import TickReport
 from prompt_queue.storage.local import LocalPictures
+from prompt_queue.store.alert_store import AlertStore
 from prompt_queue.store.intake import Intake
 from prompt_queue.store.model_store import ModelStore
 from prompt_queue.store.operator_store import OperatorStore
@@ -68,6 +69,7 @@ class Parts:
     clock: DatabaseClock
     estimates: Estimates
     looks: Looks
+    alert_store: AlertStore
     loop_lag: LoopLag
     pool_use: Callable[[], tuple[int, int]]
     alert_thresholds: Mapping[str, float]

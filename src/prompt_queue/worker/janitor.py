@@ -9,6 +9,7 @@ from prompt_queue.store.database import DatabaseRefused, DatabaseUnavailable
 from prompt_queue.store.operator_store import OperatorStore, Retention
 from prompt_queue.store.worker_store import WorkerStore
 from prompt_queue.telemetry import Event, log
+from prompt_queue.worker.alert_watch import WATCH_SECONDS, AlertWatch
 
 RETENTION_SECONDS = 3600.0
 RENEWAL_SECONDS = 1.0
@@ -36,6 +37,7 @@ class Janitor:
         *,
         poll_seconds: float = 2.0,
         claimed: Callable[[], int] = lambda: 0,
+        alerts: AlertWatch | None = None,
     ) -> None:
         self._store = store
         self._operator_store = operator_store
@@ -44,6 +46,7 @@ class Janitor:
         self._on_work = on_work
         self._poll_seconds = poll_seconds
         self._claimed = claimed
+        self._alerts = alerts
 
     async def run(self, hears: Callable[[], bool] = lambda: False) -> None:
         """Look after the queue until cancelled; `hears` tells whether a NOTIFY would arrive."""
@@ -52,6 +55,7 @@ class Janitor:
             duties.create_task(self._look_around(hears))
             duties.create_task(self._forget_at_times())
             duties.create_task(self._renew_at_times())
+            duties.create_task(self._watch_at_times())
 
     async def _look_around(self, hears: Callable[[], bool]) -> None:
         while True:
@@ -84,6 +88,19 @@ class Janitor:
                     log(Event.QUEUE_RENEWED)
             except (DatabaseUnavailable, DatabaseRefused) as error:
                 log(Event.DATABASE_AWAY, level="warning", reason=str(error))
+
+    async def _watch_at_times(self) -> None:
+        while True:
+            await asyncio.sleep(WATCH_SECONDS * random.uniform(0.7, 1))  # noqa: S311
+            try:
+                await self.watch()
+            except (DatabaseUnavailable, DatabaseRefused) as error:
+                log(Event.DATABASE_AWAY, level="warning", reason=str(error))
+
+    async def watch(self) -> None:
+        """See whether an alert rule fires. Raises DatabaseUnavailable, DatabaseRefused."""
+        if self._alerts is not None:
+            await self._alerts.look()
 
     async def clean(self) -> int:
         """One round, one statement; returns how many leases were freed."""

@@ -17,18 +17,22 @@ from prompt_queue.guards.recognition import Recognition
 from prompt_queue.guards.signing import LinkSigner
 from prompt_queue.guards.storage_paths import StoragePaths
 from prompt_queue.guards.urls import trusted_authorities
+from prompt_queue.jobs.alerts import read_thresholds
 from prompt_queue.jobs.backoff import RetryPolicy
 from prompt_queue.jobs.limits import limits_of, picture_limits
 from prompt_queue.jobs.tick import TickReport
 from prompt_queue.settings import Settings
 from prompt_queue.settings.dispatch import read_words
+from prompt_queue.store.alert_store import AlertStore
 from prompt_queue.store.database import Database
 from prompt_queue.store.embedded import default_data_dir
 from prompt_queue.store.flight_store import FlightStore
+from prompt_queue.store.measure_store import MeasureStore
 from prompt_queue.store.model_store import ModelStore
 from prompt_queue.store.operator_store import OperatorStore, Retention
 from prompt_queue.store.prompt_store import PromptStore
 from prompt_queue.store.worker_store import WorkerStore
+from prompt_queue.worker.alert_watch import AlertWatch
 from prompt_queue.worker.crew import Crew, run_crew, tick
 from prompt_queue.worker.flights import StoreFlights
 from prompt_queue.worker.heartbeat import Heartbeat
@@ -160,6 +164,7 @@ async def crew(settings: Settings, database: Database) -> AsyncIterator[Crew]:
                     loop.wake,
                     poll_seconds=settings.poll_seconds,
                     claimed=lambda: loop.tally["claimed"],
+                    alerts=alert_watch(settings, database),
                 ),
                 leases,
                 Heartbeat(database.dsn, name, settings.concurrency, leases, settings.lease_seconds),
@@ -173,6 +178,17 @@ async def crew(settings: Settings, database: Database) -> AsyncIterator[Crew]:
         finally:
             if partials:
                 partials.stop()
+
+
+def alert_watch(settings: Settings, database: Database) -> AlertWatch:
+    """What looks at the alert rules, with the thresholds that are set."""
+    return AlertWatch(
+        MeasureStore(database).measures,
+        AlertStore(database),
+        WorkerStore(database),
+        read_thresholds(settings.alert_thresholds),
+        settings.local_user_id,
+    )
 
 
 def picture_account(settings: Settings, api_key: str) -> PictureAccount:
