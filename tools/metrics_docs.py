@@ -35,9 +35,13 @@ job or an address. Webhooks and promises are there where the database counts the
 ALERTS = """
 ## Alerts
 
-`alerts` of `GET /api/health` names each rule whose threshold is passed now. Nothing is remembered
-between two looks. `PROMPT_QUEUE_ALERT_THRESHOLDS=depth=500,oldest=60` changes thresholds. Shares
-count from ten jobs on.
+`alerts` of `GET /api/health` names each rule whose threshold is passed now, and since when. The
+workers look every minute, one of them each time, and so does a cron pass: what begins is
+the log event `alert.firing`, what was away for thirty seconds `alert.resolved`, and both are
+webhooks to the endpoints of the local user where the database has webhooks. With no worker nobody
+tells of it but `/api/health` and Prometheus. `PROMPT_QUEUE_ALERT_THRESHOLDS=depth=500,oldest=60`
+changes thresholds. Shares count from ten jobs on. `deploy/prometheus/rules.yml` holds the same
+rules for Prometheus, with the usual thresholds.
 
 | alert | threshold | which is |
 | --- | --- | --- |

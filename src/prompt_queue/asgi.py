@@ -25,6 +25,7 @@ from prompt_queue.jobs.alerts import read_thresholds
 from prompt_queue.server import InitReport, Parts, create_app
 from prompt_queue.settings import DEMO_MODEL_ID, DEMO_ROW_ID, DEMO_USER_ID, Settings
 from prompt_queue.storage.samples import read_sample, sample_names
+from prompt_queue.store.alert_store import AlertStore
 from prompt_queue.store.database import Database, DatabaseRefused, DatabaseUnavailable
 from prompt_queue.store.embedded import default_data_dir
 from prompt_queue.store.event_store import EventStore
@@ -159,6 +160,7 @@ async def build(settings: Settings, dsn: str) -> AsyncIterator[FastAPI]:
         forecasts=Forecasts(estimates, lambda stats: look_out(waits, stats, ladder)),
         wait_store=waits,
         looks=Looks(MeasureStore(database).measures),
+        alert_store=AlertStore(database),
         loop_lag=loop_lag,
         pool_use=database.use,
         alert_thresholds=read_thresholds(settings.alert_thresholds),

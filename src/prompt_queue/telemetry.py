@@ -34,6 +34,8 @@ class Event(StrEnum):
     JOBS_READMITTED = "jobs.readmitted"
     PRUNED = "queue.pruned"
     HEARTBEAT_MISSED = "heartbeat.missed"
+    ALERT_FIRING = "alert.firing"
+    ALERT_RESOLVED = "alert.resolved"
     DATABASE_AWAY = "database.away"
     DATABASE_REFUSED = "database.refused"
     WORKER_STARTED = "worker.started"

@@ -68,6 +68,7 @@ async def test_a_problem_is_complete(api: Api) -> None:
 
 ROUTES = {
     "/api/events": {"get"},
+    "/metrics": {"get"},
     "/api/jobs/{jobId}/events": {"get"},
     f"{QUEUE}/{{promptJobId}}/events": {"get"},
     "/api/prompt/queue": {"get", "post"},

@@ -126,6 +126,7 @@ async def test_waiting_jobs_without_a_worker_are_an_alert(api: Api, demo: UUID) 
     """The server says so itself: with no worker nobody else could."""
     await api.queued(demo)
     (alert,) = (await api.get("/api/health")).body["alerts"]
+    assert alert["since"].endswith("Z")
     assert (alert["name"], alert["value"], alert["threshold"]) == ("no_worker", 0, 1)
     assert "start `prompt-queue work`" in alert["sentence"]
 

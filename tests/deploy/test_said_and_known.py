@@ -139,11 +139,12 @@ def test_liveness_does_not_ask_the_database() -> None:
 def test_the_gateway_opens_only_what_has_a_lock_of_its_own() -> None:
     """A route that is passed on without a password wants CRON_SECRET, or a signature."""
     (pattern,) = re.findall(r"location ~ (\S+) \{\n\s+auth_basic off;", GATEWAY)
-    assert GATEWAY.count("auth_basic off;") == 2
+    assert GATEWAY.count("auth_basic off;") == 3
+    (exact,) = re.findall(r"location = (/\S+) \{\n\s+auth_basic off;", GATEWAY)
     (signed,) = re.findall(r"location (/\S+) \{\n\s+auth_basic off;", GATEWAY)
     assert signed == CALLBACK_PATH
-    opened = [route for route in routes() if re.search(pattern, route.path)]
-    assert len({route.path for route in opened}) == 7
+    opened = [route for route in routes() if re.search(pattern, route.path) or route.path == exact]
+    assert len({route.path for route in opened}) == 8
     for route in opened:
         guards = {one.call for one in route.dependant.dependencies}
         assert guards & {require_cron_secret, require_operator}, route.path

@@ -188,6 +188,7 @@ class AlertView(_Answer):
     """A rule whose threshold is passed now."""
 
     name: str
+    since: datetime = Field(description="When it began; now, where no worker has seen it yet.")
     value: float
     threshold: float
     sentence: str = Field(description="What is wrong, and what to do.")

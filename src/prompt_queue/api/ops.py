@@ -1,6 +1,7 @@
 """The operator's routes: the processing pass, initialisation, health."""
 
 from collections.abc import Sequence
+from datetime import UTC, datetime
 
 from fastapi import APIRouter, Depends, Response
 
@@ -181,6 +182,8 @@ async def _health(parts: Parts) -> Health:
     reasons = health_complaints(stats, models)
     measures = await parts.looks.recent()
     alerts = firing(measures, parts.alert_thresholds) if measures else []
+    since = await parts.alert_store.since() if alerts else {}
+    now = datetime.fromtimestamp(facts.clock_seconds, UTC)
     finished = stats.failed_last_hour + stats.completed_last_hour
     return Health(
         status="degraded" if reasons else "ok",
@@ -198,6 +201,7 @@ async def _health(parts: Parts) -> Health:
         alerts=[
             AlertView(
                 name=alert.name,
+                since=since.get((alert.name, alert.about), now),
                 value=alert.value,
                 threshold=alert.threshold,
                 sentence=alert.sentence,

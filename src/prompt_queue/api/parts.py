@@ -18,6 +18,7 @@ from prompt_queue.guards.recognition import Recognition
 from prompt_queue.guards.signing import LinkSigner
 from prompt_queue.jobs.tick import TickReport
 from prompt_queue.storage.local import LocalPictures
+from prompt_queue.store.alert_store import AlertStore
 from prompt_queue.store.event_store import EventStore
 from prompt_queue.store.intake import Intake
 from prompt_queue.store.model_store import ModelStore
@@ -77,6 +78,7 @@ class Parts:
     forecasts: Forecasts
     wait_store: WaitStore
     looks: Looks
+    alert_store: AlertStore
     loop_lag: LoopLag
     pool_use: Callable[[], tuple[int, int]]
     alert_thresholds: Mapping[str, float]

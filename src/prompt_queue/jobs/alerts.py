@@ -11,14 +11,19 @@ LEAST_JOBS = 10
 LEAST_DEAD_ROWS = 50_000
 """Fewer dead rows slow nothing down, whatever their share."""
 
-Finding = tuple[float, str]
+Finding = tuple[float, str, str]
+"""Value, sentence, and which model, table or kind it is about; empty where there is one only."""
 
 
 @dataclass(frozen=True, slots=True)
 class Alert:
-    """A rule whose threshold was passed; `sentence` says what to press."""
+    """A rule whose threshold was passed; `sentence` says what to press.
+
+    `about` is the model, table or kind of promise of a rule that looks at several.
+    """
 
     name: str
+    about: str
     value: float
     threshold: float
     sentence: str
@@ -30,6 +35,7 @@ def _depth(measures: Measures, most: float) -> Iterator[Finding]:
             measures.waiting,
             f"{measures.waiting} prompts wait; start more `prompt-queue work`, or raise the limits "
             "of the account.",
+            "",
         )
 
 
@@ -39,6 +45,7 @@ def _oldest(measures: Measures, most: float) -> Iterator[Finding]:
             measures.oldest_seconds,
             f"The oldest prompt has waited for {measures.oldest_seconds:.0f} seconds; "
             "`prompt-queue doctor` says what holds it up.",
+            "",
         )
 
 
@@ -50,6 +57,7 @@ def _error_rate(measures: Measures, most: float) -> Iterator[Finding]:
             share,
             f"{share:.0%} of the prompts that ended within the last hour failed; "
             "`prompt-queue jobs --status failed` lists them.",
+            "",
         )
 
 
@@ -60,6 +68,7 @@ def _processing(measures: Measures, most: float) -> Iterator[Finding]:
             taken,
             f"A prompt takes {taken:.0f} seconds on average; `prompt-queue models` shows which "
             "model is slow or limited.",
+            "",
         )
 
 
@@ -72,6 +81,7 @@ def _templates(measures: Measures, most: float) -> Iterator[Finding]:
             share,
             f"{share:.0%} of the last hour's prompts come from templates; `prompt-queue models` "
             "shows why no model writes them.",
+            "",
         )
 
 
@@ -81,6 +91,7 @@ def _no_worker(measures: Measures, least: float) -> Iterator[Finding]:
             measures.workers,
             f"{measures.waiting} prompts wait and {measures.workers} workers run; start "
             "`prompt-queue work`.",
+            "",
         )
 
 
@@ -91,6 +102,7 @@ def _out_of_credit(measures: Measures, _: float) -> Iterator[Finding]:
                 breaker.open_seconds,
                 f"The account for {breaker.model} has no credit; top it up, then "
                 f"`prompt-queue breaker close {breaker.model}`.",
+                breaker.model,
             )
 
 
@@ -101,6 +113,7 @@ def _breaker_open(measures: Measures, most: float) -> Iterator[Finding]:
                 breaker.open_seconds,
                 f"Nobody has asked {breaker.model} for {breaker.open_seconds:.0f} seconds "
                 f"({breaker.cause}); `prompt-queue breaker close {breaker.model}` when it is well.",
+                breaker.model,
             )
 
 
@@ -110,7 +123,11 @@ def _webhooks(measures: Measures, most: float) -> Iterator[Finding]:
     total = lost + counts.get("delivered", 0)
     share = lost / total if total else 0.0
     if total >= LEAST_JOBS and share > most:
-        yield share, f"{share:.0%} of the outgoing webhooks were given up; look at their receivers."
+        yield (
+            share,
+            f"{share:.0%} of the outgoing webhooks were given up; look at their receivers.",
+            "",
+        )
 
 
 def _promises(measures: Measures, least: float) -> Iterator[Finding]:
@@ -120,6 +137,7 @@ def _promises(measures: Measures, least: float) -> Iterator[Finding]:
                 share,
                 f"{share:.0%} of the promised times ({kind}) were kept within the last day; "
                 "`prompt-queue doctor` says what slows the queue down.",
+                kind,
             )
 
 
@@ -131,6 +149,7 @@ def _dead_rows(measures: Measures, most: float) -> Iterator[Finding]:
                 share,
                 f"{share:.0%} of the rows of {table.table_name} are dead; look for an old "
                 f"transaction, then run `VACUUM {table.table_name}`.",
+                table.table_name,
             )
 
 
@@ -142,6 +161,7 @@ def _horizon(measures: Measures, most: float) -> Iterator[Finding]:
             f"Session {session.pid} ({session.application_name or 'without a name'}, "
             f"{session.state}) has kept a transaction open for {session.seconds:.0f} seconds, so "
             f"that dead rows pile up; end it with `select pg_terminate_backend({session.pid})`.",
+            "",
         )
 
 
@@ -175,8 +195,8 @@ def firing(measures: Measures, thresholds: Mapping[str, float]) -> list[Alert]:
     alerts = []
     for name, rule in RULES.items():
         threshold = thresholds.get(name, rule.threshold)
-        for value, sentence in rule.find(measures, threshold):
-            alerts.append(Alert(name, round(value, 4), threshold, sentence))
+        for value, sentence, about in rule.find(measures, threshold):
+            alerts.append(Alert(name, about, round(value, 4), threshold, sentence))
     return alerts
 
 

@@ -101,6 +101,7 @@ async def tick(
     async with opening as parts:
         rescued = await parts.janitor.clean()
         await parts.janitor.forget()
+        await parts.janitor.watch()
         await parts.model_watch.recall()
         reached("cron.claimed")
         parts.heartbeat.start()

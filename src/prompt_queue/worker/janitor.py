@@ -10,6 +10,7 @@ from prompt_queue.store.operator_store import OperatorStore, Retention
 from prompt_queue.store.wait_store import WaitStore
 from prompt_queue.store.worker_store import WorkerStore
 from prompt_queue.telemetry import Event, log
+from prompt_queue.worker.alert_watch import WATCH_SECONDS, AlertWatch
 
 RETENTION_SECONDS = 3600.0
 PROMISES_DAYS = 7.0
@@ -41,6 +42,7 @@ class Janitor:
         on_work: Callable[[], None],
         poll_seconds: float = 2.0,
         claimed: Callable[[], int] = lambda: 0,
+        alerts: AlertWatch | None = None,
     ) -> None:
         self._store = store
         self._operator_store = operator_store
@@ -51,6 +53,7 @@ class Janitor:
         self._poll_seconds = poll_seconds
         self._claimed = claimed
         self._saw_work = False
+        self._alerts = alerts
 
     async def run(self, hears: Callable[[], bool] = lambda: False) -> None:
         """Look after the queue until cancelled; `hears` tells whether a NOTIFY would arrive."""
@@ -60,6 +63,7 @@ class Janitor:
             duties.create_task(self._forget_at_times())
             duties.create_task(self._renew_at_times())
             duties.create_task(self._score_at_times())
+            duties.create_task(self._watch_at_times())
 
     async def _look_around(self, hears: Callable[[], bool]) -> None:
         while True:
@@ -106,6 +110,19 @@ class Janitor:
                     log(Event.QUEUE_RENEWED)
             except (DatabaseUnavailable, DatabaseRefused) as error:
                 log(Event.DATABASE_AWAY, level="warning", reason=str(error))
+
+    async def _watch_at_times(self) -> None:
+        while True:
+            await asyncio.sleep(WATCH_SECONDS * random.uniform(0.7, 1))  # noqa: S311
+            try:
+                await self.watch()
+            except (DatabaseUnavailable, DatabaseRefused) as error:
+                log(Event.DATABASE_AWAY, level="warning", reason=str(error))
+
+    async def watch(self) -> None:
+        """See whether an alert rule fires. Raises DatabaseUnavailable, DatabaseRefused."""
+        if self._alerts is not None:
+            await self._alerts.look()
 
     async def clean(self) -> int:
         """One round, one statement; returns how many leases were freed."""

@@ -17,6 +17,7 @@ from prompt_queue.guards.recognition import Recognition
 from prompt_queue.guards.signing import LinkSigner
 from prompt_queue.guards.storage_paths import StoragePaths
 from prompt_queue.guards.urls import trusted_authorities
+from prompt_queue.jobs.alerts import read_thresholds
 from prompt_queue.jobs.backoff import RetryPolicy
 from prompt_queue.jobs.limits import limits_of, picture_limits
 from prompt_queue.jobs.tick import TickReport
@@ -31,6 +32,7 @@ from prompt_queue.store.operator_store import OperatorStore, Retention
 from prompt_queue.store.prompt_store import PromptStore
 from prompt_queue.store.wait_store import WaitStore
 from prompt_queue.store.worker_store import WorkerStore
+from prompt_queue.worker.alert_watch import AlertWatch
 from prompt_queue.worker.crew import Crew, both, run_crew, tick
 from prompt_queue.worker.delivery_crew import DeliveryTerms, delivery_loop
 from prompt_queue.worker.flights import StoreFlights
@@ -168,6 +170,9 @@ async def crew(settings: Settings, database: Database) -> AsyncIterator[Crew]:
                     on_work=both(loop.wake, deliveries.wake),
                     poll_seconds=settings.poll_seconds,
                     claimed=lambda: loop.tally["claimed"],
+                    alerts=AlertWatch.on(
+                        database, read_thresholds(settings.alert_thresholds), settings.local_user_id
+                    ),
                 ),
                 leases,
                 Heartbeat(database.dsn, name, settings.concurrency, leases, settings.lease_seconds),
@@ -216,9 +221,8 @@ def picture_account(settings: Settings, api_key: str) -> PictureAccount:
 
 
 def _bucket(settings: Settings) -> Bucket | None:
-    base, key, name = (
-        settings.supabase_url, settings.supabase_service_key, settings.output_bucket,
-    )  # fmt: skip
+    base, key = settings.supabase_url, settings.supabase_service_key
+    name = settings.output_bucket
     if name is None:
         return None
     if base is None or key is None:

@@ -72,3 +72,10 @@ select w.outcome, w.messages from public.webhook_outcomes() w;
 
 -- name: measures_promises
 select p.kind, p.scored, p.coverage::float8 as coverage from public.prompt_promise_coverage(24) p;
+
+-- name: note_alerts
+select n.change, n.name, n.about, n.since, n.value, n.threshold, n.sentence
+from public.note_prompt_alerts($1::text::jsonb, $2::uuid) n;
+
+-- name: alerts_since
+select a.name, a.about, a.since from public.prompt_queue_alerts a where a.resolved_at is null;
