@@ -5,11 +5,13 @@ from uuid import UUID
 import asyncpg
 import structlog
 
+from prompt_queue.jobs.alerts import read_thresholds
 from prompt_queue.settings import DEMO_USER_ID
 from prompt_queue.store.alert_store import AlertStore
 from prompt_queue.store.database import Database
 from prompt_queue.store.intake import Intake, NewJob
-from prompt_queue.worker.run import alert_watch, build_tick
+from prompt_queue.worker.alert_watch import AlertWatch
+from prompt_queue.worker.run import build_tick
 from tests.worker.conftest import SettingsFactory
 
 TARGET = "https://images.example.com/portrait.jpg"
@@ -20,7 +22,8 @@ async def test_a_look_tells_what_began_and_what_is_over(
 ) -> None:
     """One line of the log each, with the value, the threshold and what to do."""
     settings = make_settings(alert_thresholds=("depth=0", "no_worker=0"))
-    watch = alert_watch(settings, database)
+    thresholds = read_thresholds(settings.alert_thresholds)
+    watch = AlertWatch.on(database, thresholds, settings.local_user_id)
     await Intake(database).enqueue(NewJob(row_id=demo, target_url=TARGET, user_id=DEMO_USER_ID))
     connection = await asyncpg.connect(direct_url)
     with structlog.testing.capture_logs() as lines:

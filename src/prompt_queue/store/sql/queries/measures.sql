@@ -15,9 +15,14 @@ union all
 select 'queued', count(*) from public.picture_jobs p where p.status = 'queued';
 
 -- name: measures_recent_jobs
+-- Of an hour, and of ten thousand events at most: a share needs no more.
 select j.status, j.source, j.error_code, count(*) as jobs
-from public.prompt_generation_jobs j
-where j.created_at > clock_timestamp() - interval '1 hour'
+from (
+  select distinct e.job_id
+  from (select * from public.prompt_job_events n order by n.id desc limit 10000) e
+  where e.kind in ('completed', 'failed') and e.created_at > clock_timestamp() - interval '1 hour'
+) r
+join public.prompt_generation_jobs j on j.id = r.job_id
 group by j.status, j.source, j.error_code;
 
 -- name: sum_up
