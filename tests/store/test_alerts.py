@@ -55,7 +55,9 @@ ON_PURPOSE = {
         "values (now(), 'completed', 2, 2, 200)", ""
     ),
     "templates": (
-        JOB + "'https://e.com/t', 'completed', 'Blue.', 'template' from generate_series(1, 10)", ""
+        JOB + "'https://e.com/t', 'completed', 'Blue.', 'template' from generate_series(1, 10); "
+        "insert into prompt_job_events (job_id, user_id, kind) "
+        "select id, user_id, 'completed' from prompt_generation_jobs", ""
     ),
     "no_worker": (QUEUED, ""),
     "out_of_credit": (OPEN.format("out_of_credit", "1 second"), "grok-4.7"),
