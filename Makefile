@@ -44,6 +44,7 @@ check: $(DEV) ## format, lint, types, import floors, SQL, generated files; chang
 	$(BIN)/python tools/configuration_docs.py --check
 	$(BIN)/python tools/failure_docs.py --check
 	$(BIN)/python tools/metrics_docs.py --check
+	$(BIN)/python tools/grafana_dashboard.py --check
 
 format: $(DEV) ## format the code and mend what can be mended by itself
 	$(BIN)/ruff check --fix-only .
@@ -53,6 +54,7 @@ docs: $(DEV) ## write the generated pages again: docs/configuration.md, docs/fai
 	$(BIN)/python tools/configuration_docs.py
 	$(BIN)/python tools/failure_docs.py
 	$(BIN)/python tools/metrics_docs.py
+	$(BIN)/python tools/grafana_dashboard.py
 
 pictures: $(DEV) ## lose replies, kill workers, forge webhooks around purchases; ARGS="--submits 50"
 	@exec $(BIN)/python -m lab.pictures $(ARGS)
