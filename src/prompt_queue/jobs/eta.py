@@ -38,7 +38,7 @@ class Conditions:
 
     `slots` jobs run at once on all living workers, `busy` of them do. `rate` calls a second pass
     the gate (None: no limit). Nothing leaves for another `closed_seconds`. `arrivals` are jobs a
-    second by priority. `blocked` says why no forecast can be made, if none can.
+    second by priority.
     """
 
     slots: int
@@ -47,7 +47,6 @@ class Conditions:
     rate: float | None = None
     closed_seconds: float = 0.0
     arrivals: Mapping[int, float] = field(default_factory=dict)
-    blocked: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
