@@ -46,9 +46,10 @@ class PromptQueue:
         token: Token | None = None,
         *,
         patience: Patience | None = None,
+        act_for: Id | None = None,
     ) -> None:
         self._think = Thinking(patience or Patience())
-        self._doer = BlockingDoer(Address.of(base_url, token))
+        self._doer = BlockingDoer(Address.of(base_url, token, act_for=act_for))
         self.jobs = Pictures(self._doer, self._think)
         self.rows = Rows(self._doer, self._think)
 
