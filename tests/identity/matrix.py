@@ -151,6 +151,10 @@ def routes(things: Things) -> dict[tuple[str, str], Route]:
         ("GET", "/"): public,
         ("GET", "/docs"): public,
         ("GET", "/docs/assets/{name}"): public,
+        ("GET", "/ops"): public,
+        ("GET", "/ops/{view:path}"): public,
+        ("GET", "/design"): public,
+        ("GET", "/static/{edition}/{path:path}"): public,
         ("GET", "/prompt-queue.js"): public,
         ("GET", "/favicon.ico"): public,
         ("GET", "/openapi.json"): public,
@@ -160,4 +164,4 @@ def routes(things: Things) -> dict[tuple[str, str], Route]:
 
 def filled(path: str) -> str:
     """A path without parameters; those that are left name nothing that is there."""
-    return re.sub(r"\{\w+\}", lambda _: str(uuid4()), path)
+    return re.sub(r"\{[\w:]+\}", lambda _: str(uuid4()), path)

@@ -111,8 +111,7 @@ async def test_names_of_the_server_are_those_that_were_set(
         database_url, tmp_path, supabase_url=project.url, public_url="https://queue.example.com",
         allowed_hosts="queue,queue.internal:8080",
     ) as api:  # fmt: skip
-        port = api.server.config.port
-        here = f"http://127.0.0.1:{(api.parts.base_url and _port(api)) or port}"
+        here = f"http://127.0.0.1:{api.server.servers[0].sockets[0].getsockname()[1]}"
         for host, status in {
             "queue.example.com": 200, "queue": 200, "queue:9": 200, "queue.internal:8080": 200,
             "localhost": 200, "queue.internal": 421, "evil.example": 421, "queue.evil.example": 421,

@@ -10,7 +10,6 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 ANSWER_HEADERS: Final = "cross_origin_headers"
 """The key of the request's state under which the envelope finds headers for every answer."""
 
-_PUBLIC_CODE: Final = ("/prompt-queue.js", "/static/")
 _METHODS: Final = "GET, HEAD, POST, PUT, PATCH, DELETE"
 _ALLOWED: Final = (
     "Authorization, Content-Type, Idempotency-Key, If-None-Match, Last-Event-ID, Prefer, "
@@ -37,15 +36,13 @@ class CrossOrigin:
         if scope["type"] == "http":
             asked = Headers(scope=scope)
             allowed = asked.get("origin") in self._origins
-            scope["state"][ANSWER_HEADERS] = self._answer_headers(scope["path"], asked)
+            scope["state"][ANSWER_HEADERS] = self._answer_headers(asked)
             if allowed and scope["method"] == "OPTIONS" and _ASKS in asked:
                 await Response(status_code=204, headers=_PREFLIGHT)(scope, receive, send)
                 return
         await self._app(scope, receive, send)
 
-    def _answer_headers(self, path: str, asked: Headers) -> Mapping[str, str]:
-        if path.startswith(_PUBLIC_CODE):
-            return _FOR_EVERYBODY
+    def _answer_headers(self, asked: Headers) -> Mapping[str, str]:
         if not self._origins:
             return {}
         origin = asked.get("origin", "")
@@ -63,8 +60,4 @@ _PREFLIGHT: Final = {
     "Access-Control-Allow-Methods": _METHODS,
     "Access-Control-Allow-Headers": _ALLOWED,
     "Access-Control-Max-Age": str(_REMEMBERED_SECONDS),
-}
-_FOR_EVERYBODY: Final = {
-    "Access-Control-Allow-Origin": "*",
-    "Cross-Origin-Resource-Policy": "cross-origin",
 }

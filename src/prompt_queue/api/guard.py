@@ -69,7 +69,8 @@ def _dress(headers: MutableHeaders, request_id: str, cross_origin: Mapping[str, 
         if name == "Vary":
             headers.add_vary_header(value)
         else:
-            headers[name] = value
+            # Public code says of itself that it is for everybody.
+            headers.setdefault(name, value)
     headers["X-Request-Id"] = request_id
     headers["X-Content-Type-Options"] = "nosniff"
     headers["Referrer-Policy"] = "no-referrer"

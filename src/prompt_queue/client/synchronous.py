@@ -37,7 +37,8 @@ class PromptQueue:
     """A queue at an address. Threads may share it; close it at the end, or use `with`.
 
     `base_url` and `token` default to PROMPT_QUEUE_URL and PROMPT_QUEUE_TOKEN; a `token` may be a
-    function that is called for each request. Every method raises PromptQueueError.
+    function that is called for each request. `act_for`: the user for whom an API key with the scope
+    act_for acts. Every method raises PromptQueueError.
     """
 
     def __init__(
