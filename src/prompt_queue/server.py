@@ -97,6 +97,7 @@ def create_app(parts: Parts, version: str) -> FastAPI:
     app.state.page_facts = PageFacts(
         version=version,
         demo_mode=parts.demo_mode,
+        no_login=not parts.asks_for_tokens,
         stand_in=parts.stand_in,
         picture_stand_in=parts.picture_stand_in,
         makes_pictures=parts.makes_pictures,
