@@ -4,6 +4,7 @@ Nothing of OpenTelemetry is imported until `tracing.setup` was asked for spans a
 """
 
 from prompt_queue.tracing.spans import (
+    NOTHING,
     Attributes,
     Ids,
     Kind,
@@ -19,6 +20,6 @@ from prompt_queue.tracing.spans import (
 )
 
 __all__ = [
-    "Attributes", "Ids", "Kind", "Span", "Tracer", "ids", "install", "is_on", "provider", "root",
-    "span", "traceparent",
+    "NOTHING", "Attributes", "Ids", "Kind", "Span", "Tracer", "ids", "install", "is_on", "provider",
+    "root", "span", "traceparent",
 ]  # fmt: skip

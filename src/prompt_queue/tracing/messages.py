@@ -5,7 +5,7 @@ from contextlib import AbstractContextManager
 from typing import Final, Protocol
 from uuid import UUID
 
-from prompt_queue.tracing.spans import Attributes, Kind, Span, root, span
+from prompt_queue.tracing.spans import NOTHING, Attributes, Kind, Span, is_on, root, span
 
 PROMPTS: Final = "prompt_generation_jobs"
 PICTURES: Final = "picture_jobs"
@@ -24,6 +24,8 @@ class _Message(Protocol):
 
 def sending(destination: str, message_id: UUID) -> AbstractContextManager[Span]:
     """A job is put into its queue; the row keeps this span as its context."""
+    if not is_on():
+        return NOTHING
     return span(
         f"send {destination}", Kind.PRODUCER, _named("send", "send", destination, message_id)
     )
@@ -31,6 +33,8 @@ def sending(destination: str, message_id: UUID) -> AbstractContextManager[Span]:
 
 def receiving(destination: str, operation: str = "claim") -> AbstractContextManager[Span]:
     """Jobs are asked for; see `received`. It belongs to no single job, so it has its own trace."""
+    if not is_on():
+        return NOTHING
     return root(
         f"{operation} {destination}", Kind.CLIENT, _named(operation, "receive", destination)
     )

@@ -93,7 +93,9 @@ class _Nothing:
         """See `Span`."""
 
 
-_NOTHING: Final = _Nothing()
+NOTHING: Final = _Nothing()
+"""For who can tell beforehand that nobody makes spans."""
+
 _NO_ATTRIBUTES: Final[Attributes] = {}
 _tracer: Tracer | None = None
 
@@ -113,14 +115,14 @@ def span(
     name: str, kind: Kind = Kind.INTERNAL, attributes: Attributes = _NO_ATTRIBUTES
 ) -> AbstractContextManager[Span]:
     """A part of what is going on: its parent is the present span."""
-    return _NOTHING if _tracer is None else _tracer.span(name, kind, attributes)
+    return NOTHING if _tracer is None else _tracer.span(name, kind, attributes)
 
 
 def root(
     name: str, kind: Kind, attributes: Attributes, parent: str | None = None
 ) -> AbstractContextManager[Span]:
     """What goes on because of `parent`, in perhaps another process; None: a trace begins."""
-    return _NOTHING if _tracer is None else _tracer.root(name, kind, attributes, parent)
+    return NOTHING if _tracer is None else _tracer.root(name, kind, attributes, parent)
 
 
 def traceparent() -> str | None:

@@ -6,7 +6,7 @@ from prompt_queue.jobs.job import Claim, Leased
 from prompt_queue.jobs.outcome import Done
 from prompt_queue.jobs.picture import PictureClaim
 from prompt_queue.jobs.webhooks import WebhookClaim, WebhookOutcome
-from prompt_queue.tracing import Attributes, Span
+from prompt_queue.tracing import NOTHING, Attributes, Span, is_on
 from prompt_queue.tracing.messages import (
     ATTEMPT,
     OUTCOME,
@@ -23,12 +23,16 @@ NO_ANSWER = "no_answer"
 
 def attempt_at(claim: Leased) -> AbstractContextManager[Span]:
     """The span of one attempt, in the trace of the request that queued the job."""
+    if not is_on():
+        return NOTHING
     destination, more = _described(claim)
     return processing(destination, claim.job_id, claim.trace_context, more)
 
 
 def settle_of(claim: Leased, outcome: object) -> AbstractContextManager[Span]:
     """The span in which an outcome is written down."""
+    if not is_on():
+        return NOTHING
     return settling(_described(claim)[0], claim.job_id, word_of(outcome))
 
 
@@ -39,6 +43,8 @@ def word_of(outcome: object) -> str:
 
 def note_outcome(span: Span, outcome: object) -> None:
     """What became of the attempt; where it failed, by the code of the failure."""
+    if not is_on():
+        return
     span.note({OUTCOME: word_of(outcome)})
     if isinstance(outcome, WebhookOutcome):
         reply = outcome.reply
