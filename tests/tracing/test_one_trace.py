@@ -236,6 +236,16 @@ async def test_a_row_by_plain_sql_begins_a_trace(
     assert {span.name for span in spans.children(attempt)} >= {"settle prompt_generation_jobs"}
 
 
+async def test_paths_that_open_what_they_name_leave_no_span(house: House, spans: Spans) -> None:
+    """Nor does what machines ask every few seconds; every other request does."""
+    for path in ("/files/signed", "/api/webhooks/wavespeed/signed", "/metrics", "/api/health"):
+        await house.api.get(path)
+    await house.api.get("/api/prompt/queue?wait=1")
+    request = spans.one("GET /api/prompt/queue")
+    assert [span for span in spans.all() if span.kind is SpanKind.SERVER] == [request]
+    assert said(request, "url.query") == ["wait=REDACTED"]
+
+
 async def test_a_repeated_request_leaves_the_first_trace_in_the_row(
     house: House, spans: Spans
 ) -> None:
