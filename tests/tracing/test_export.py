@@ -110,4 +110,4 @@ def test_a_collector_that_is_away_slows_nothing(
     assert stack.down() == 0
     assert time.monotonic() - began < 10
     complaints = [line for line in stack.log.splitlines() if "Transient error" in line]
-    assert len(complaints) <= 2, complaints
+    assert 1 <= len(complaints) <= 2, complaints
