@@ -282,4 +282,4 @@ select public.prompt_user_spent($1, clock_timestamp()) as usd;
 select a.verdict, a.allowed, a.retry_seconds from public.admit_prompt_request($1, $2, $3) a;
 
 -- name: take_requests
-select t.taken, t.next_seconds from public.take_prompt_requests($1, $2, $3, $4) t;
+select t.taken, t.remaining, t.next_seconds from public.take_prompt_requests($1, $2, $3, $4) t;
