@@ -45,7 +45,8 @@ from prompt_queue.api.problems import (
 )
 from prompt_queue.api.watching import Views
 from prompt_queue.store.database import DatabaseRefused
-from prompt_queue.web import pages
+from prompt_queue.web import assets, documentation, pages
+from prompt_queue.web.pages import PageFacts
 
 __all__ = ["InitReport", "Parts", "create_app"]
 
@@ -56,7 +57,7 @@ _ROUTERS = (
     timelines.router, webhook_endpoints.router, webhook_deliveries.router,
     job_creation.router, jobs.router, webhooks.router, ops.router, metrics.router,
     ops_overview.router, ops_acts.router, ops_jobs.router, ops_job_page.router,
-    ops_audit.router, pages.router,
+    ops_audit.router, pages.router, documentation.router, assets.router,
 )  # fmt: skip
 # Refused before any statement: wrong password, no such database, not accepting connections.
 _NO_CONNECTION = ("28", "3D", "55000")
@@ -88,6 +89,13 @@ def create_app(parts: Parts, version: str) -> FastAPI:
     app.state.live = Live(parts.event_store, Views(parts))
     app.state.overview = OverviewLook(parts)
     app.state.identity = LocalIdentity(parts.local_user_id)
+    app.state.page_facts = PageFacts(
+        version=version,
+        demo_mode=parts.demo_mode,
+        stand_in=parts.stand_in,
+        picture_stand_in=parts.picture_stand_in,
+        makes_pictures=parts.makes_pictures,
+    )
     for router in _ROUTERS:
         app.include_router(router)
     _complete_openapi(app)
