@@ -189,7 +189,7 @@ where h.model = any ($1) and h.listed is not null
 select public.note_listed_models($1, $2);
 
 -- name: operator_log
-select l.at, l.actor, l.act, l.model, l.reason from public.prompt_operator_log l
+select l.at, l.actor, l.act, l.model, l.about, l.reason from public.prompt_operator_log l
 order by l.id desc limit $1;
 
 -- name: prune_operator_log
