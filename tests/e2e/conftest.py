@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 
 from prompt_queue.testing import PictureServer, StandIn, WaveSpeedStandIn
+from tests.e2e.receiver import Receiver, receiving
 from tests.e2e.stack import Stack
 
 StackFactory = Callable[..., Stack]
@@ -46,6 +47,13 @@ def make_stack(xai_stand_in: StandIn, picture_server: PictureServer) -> Iterator
     yield make
     for stack in made:
         stack.close()
+
+
+@pytest.fixture
+def webhook_receiver() -> Iterator[Receiver]:
+    """Hears the webhooks of one test."""
+    with receiving() as receiver:
+        yield receiver
 
 
 @pytest.fixture
