@@ -109,17 +109,17 @@ async def _only(queue: Acts, *alerts: dict[str, Any]) -> tuple[str, str, datetim
 
 async def an_alert_begins_once_and_ends_once(queue: Acts, _: Acts) -> None:
     """After a while of quiet only; meanwhile its value is kept, and since when."""
-    change, _, since, _ = await _only(queue, _alert())
+    change, _about, since, _value = await _only(queue, _alert())
     assert change == "firing"
     assert await _note(queue, _alert(value=15.0)) == []
     assert await _note(queue) == []
     await queue.connection.execute(AGE)
     assert await _note(queue, _alert(value=15.0)) == []
     await queue.connection.execute(AGE)
-    change, _, began, value = await _only(queue)
+    change, _about, began, value = await _only(queue)
     assert (change, began, value) == ("resolved", since, 15.0)
     assert await _note(queue) == []
-    change, _, again, _ = await _only(queue, _alert())
+    change, _about, again, _value = await _only(queue, _alert())
     assert (change, again > since) == ("firing", True)
 
 

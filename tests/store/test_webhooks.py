@@ -13,6 +13,7 @@ from prompt_queue.store.database import Database
 from prompt_queue.store.picture_intake import NewPictureJob, PictureIntake
 from prompt_queue.store.prompt_store import PromptStore
 from prompt_queue.store.webhook_store import WebhookStore
+from tests.conftest import until
 
 HOOK = "https://receiver.example.com/hook"
 GOOD = WebhookOutcome(outcome="delivered", reply=Reply(milliseconds=3, status=204))
@@ -135,7 +136,8 @@ async def test_a_job_of_two_pictures_is_told_once_when_both_have_ended(
     await transaction.start()
     await first.execute(settle, outcomes[0])
     racing = asyncio.create_task(second.execute(settle, outcomes[1]))
-    await asyncio.sleep(0.2)
+    blocked = "select cardinality(pg_blocking_pids($1)) > 0"
+    await until(lambda: first.fetchval(blocked, second.get_server_pid()))
     assert not racing.done()
     await transaction.commit()
     await racing
