@@ -36,8 +36,6 @@ USER_PROGRAM = """
 import sys
 from pathlib import Path
 from prompt_queue.store.embedded import EmbeddedPostgres
-from tests.conftest import until_true
-from tests.conftest import until_true
 database = EmbeddedPostgres(Path(sys.argv[1]))
 print(database.start(), flush=True)
 sys.stdin.read()
@@ -355,7 +353,8 @@ async def test_a_waiting_start_says_what_it_waits_for(house: House) -> None:
     try:
         start = asyncio.create_task(asyncio.to_thread(house.database(report=lines.append).start))
         async with asyncio.timeout(10):
-            await until_true(lambda: len(lines) >= 2)
+            while len(lines) < 2:
+                await asyncio.sleep(0.05)
     finally:
         os.close(stopping)
     assert await run(await start, "select 1") == 1
