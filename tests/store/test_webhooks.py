@@ -136,8 +136,11 @@ async def test_a_job_of_two_pictures_is_told_once_when_both_have_ended(
     await transaction.start()
     await first.execute(settle, outcomes[0])
     racing = asyncio.create_task(second.execute(settle, outcomes[1]))
-    blocked = "select cardinality(pg_blocking_pids($1)) > 0"
-    await until(lambda: first.fetchval(blocked, second.get_server_pid()))
+    waits = (
+        "select count(*) from pg_locks l join pg_database d on d.oid = l.database "
+        "where d.datname = current_database() and l.locktype = 'advisory' and not l.granted"
+    )
+    await until(lambda: first.fetchval(waits))
     assert not racing.done()
     await transaction.commit()
     await racing
