@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 
 from prompt_queue.api.exposition import METRICS, TIMES, UP
-from prompt_queue.api.traffic import ANSWERS, LAG, POOL
+from prompt_queue.api.traffic import ANSWERS
 from prompt_queue.jobs.alerts import RULES
 
 ROOT = Path(__file__).parent.parent

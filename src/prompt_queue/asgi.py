@@ -18,7 +18,7 @@ from prompt_queue.api.estimates import Estimates
 from prompt_queue.api.forecasts import Forecasts
 from prompt_queue.api.looks import Looks
 from prompt_queue.api.streams import TRANSPORT
-from prompt_queue.api.traffic import LoopLag
+from prompt_queue.vitals import LoopLag
 from prompt_queue.api.waiting import JobWatch
 from prompt_queue.guards.urls import trusted_authorities
 from prompt_queue.jobs.alerts import read_thresholds

@@ -6,7 +6,7 @@ import subprocess
 from pathlib import Path
 
 from prompt_queue.api.exposition import METRICS, TIMES, UP
-from prompt_queue.api.traffic import ANSWERS, LAG, POOL
+from prompt_queue.api.traffic import ANSWERS
 from tests.deploy.programs import installed
 from tests.deploy.reading import DEPLOY
 

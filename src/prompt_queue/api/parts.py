@@ -11,7 +11,7 @@ from prompt_queue.api.clock import DatabaseClock
 from prompt_queue.api.estimates import Estimates
 from prompt_queue.api.forecasts import Forecasts
 from prompt_queue.api.looks import Looks
-from prompt_queue.api.traffic import LoopLag
+from prompt_queue.vitals import LoopLag
 from prompt_queue.api.waiting import JobWatch
 from prompt_queue.guards.callbacks import CallbackSigner
 from prompt_queue.guards.recognition import Recognition
