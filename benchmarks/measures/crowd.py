@@ -17,7 +17,9 @@ insert into prompt_job_queue
 select j.id, j.user_id, j.priority, row_number() over (), j.created_at, s.state,
   case s.state when 'delayed' then clock_timestamp() + interval '1 hour' end
 from prompt_generation_jobs j
-cross join lateral (select case when random() < $1 then 'delayed' else 'ready' end as state) s
+cross join lateral (
+  select case when hashtext(j.id::text) % 10 = 0 then 'delayed' else 'ready' end as state
+) s
 where j.status = 'queued'
 """
 ENDED = f"""
@@ -26,16 +28,25 @@ insert into prompt_generation_jobs
    created_at, started_at, completed_at)
 select '{DEMO_ROW_ID}', '{DEMO_MODEL_ID}', '{DEMO_USER_ID}', 'https://e.com/t', 1 + n % 10,
   'completed', 'Make the coat blue.', 'model', clock_timestamp() - {_DAY},
-  clock_timestamp() - {_DAY} + interval '1 second', clock_timestamp() - {_DAY} + interval '4 seconds'
+  clock_timestamp() - {_DAY} + interval '1 second',
+  clock_timestamp() - {_DAY} + interval '4 seconds'
 from generate_series(1, $1::int) n
 """
 EVENTS = """
 insert into prompt_job_events (job_id, user_id, kind, created_at)
-select j.id, j.user_id, k.kind, j.created_at
+select j.id, j.user_id, k.kind,
+  case k.kind when 'queued' then j.created_at else j.completed_at end
 from prompt_generation_jobs j
 cross join (values ('queued'), ('claimed'), ('completed')) k (kind)
 where j.status = 'completed'
-order by j.created_at
+order by j.completed_at
+"""
+PROMISES_KEPT = """
+insert into prompt_promise_tally (at, kind, kept, scored)
+select date_bin('10 minutes', p.done_scored_at, 'epoch'), k.kind,
+  count(*) filter (where p.done_kept), count(*)
+from prompt_promises p cross join (values ('start'), ('done')) k (kind)
+group by 1, 2
 """
 CALLS = """
 insert into provider_calls
@@ -60,10 +71,13 @@ select j.user_id, 'https://e.com/hook', 'prompt.completed', j.id, '{}', s.state,
   case s.state when 'waiting' then null else j.completed_at end
 from prompt_generation_jobs j
 cross join lateral (
-  select case when random() < $1 then 'waiting' when random() < 0.02 then 'exhausted'
-    else 'delivered' end as state
+  select case when hashtext(j.id::text) % 10 = 0 then 'waiting' else 'delivered' end as state
 ) s
 where j.status = 'completed'
+"""
+TRIES = """
+insert into webhook_tries (message_id, number, at, status, milliseconds)
+select m.id, 1, m.ended_at, 204, 40 from webhook_messages m where m.state = 'delivered'
 """
 TALLY = """
 insert into prompt_queue_tally (at, status, jobs, measured, wait_seconds, processing_seconds)
@@ -80,15 +94,19 @@ from generate_series(1, $1::int) n
 
 
 async def fill(connection: asyncpg.Connection, rows: int) -> None:
-    """`rows` prompts that wait, a tenth of them for a retry, as many that ended within a day.
+    """`rows` prompts that wait, some of them for a retry, as many that ended within a day.
 
-    Each of these has its events, a call, a promise and a webhook; a tenth of the webhooks wait.
+    Each of these has its events, a call, a promise and a webhook; some of the webhooks wait, and a
+    tenth as many pictures as prompts. What happened is summed up, as it would be by then.
     """
     await connection.execute("set session_replication_role = replica")
     for statement, arguments in (
-        (QUEUED, (rows,)), (PLACES, (0.1,)), (ENDED, (rows,)), (EVENTS, ()), (CALLS, ()),
-        (PROMISES, ()), (WEBHOOKS, (0.1,)), (TALLY, ()), (PICTURES, (rows // 10,)),
+        (QUEUED, (rows,)), (PLACES, ()), (ENDED, (rows,)), (EVENTS, ()), (CALLS, ()),
+        (PROMISES, ()), (PROMISES_KEPT, ()), (WEBHOOKS, ()), (TRIES, ()), (TALLY, ()),
+        (PICTURES, (rows // 10,)),
     ):  # fmt: skip
         await connection.execute(statement, *arguments, timeout=900)
     await connection.execute("set session_replication_role = origin")
     await connection.execute("vacuum analyze", timeout=900)
+    for _ in range(8 + 3 * rows // 20_000):
+        await connection.execute("select sum_up_prompt_queue()")

@@ -18,7 +18,6 @@ from prompt_queue.api.estimates import Estimates
 from prompt_queue.api.forecasts import Forecasts
 from prompt_queue.api.looks import Looks
 from prompt_queue.api.streams import TRANSPORT
-from prompt_queue.vitals import LoopLag
 from prompt_queue.api.waiting import JobWatch
 from prompt_queue.guards.urls import trusted_authorities
 from prompt_queue.jobs.alerts import read_thresholds
@@ -43,6 +42,7 @@ from prompt_queue.store.wait_store import WaitStore
 from prompt_queue.store.webhook_store import WebhookStore
 from prompt_queue.store.worker_store import WorkerStore
 from prompt_queue.telemetry import Event, log
+from prompt_queue.vitals import LoopLag
 from prompt_queue.worker.picture_access import link_signer, local_pictures
 from prompt_queue.worker.picture_crew import callback_signer
 from prompt_queue.worker.run import build_tick, configure, recognition, webhook_secret_source

@@ -32,7 +32,8 @@ begin
     select p.oid::regprocedure
     from pg_proc p
     where p.pronamespace = 'public'::regnamespace and p.proname in (
-        'compact_webhook_tally', 'prompt_queue_backlog', 'prompt_queue_rates'
+        'compact_webhook_tally', 'prompt_queue_backlog', 'prompt_queue_counters',
+        'prompt_queue_rates'
       )
   loop
     execute format('revoke all on function %s from public', v_function);

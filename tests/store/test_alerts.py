@@ -26,9 +26,10 @@ OPEN = (
     "values ('grok-4.7', 'open', '{}', clock_timestamp() - interval '{}')"
 )
 TRIES = (
-    "with message as (insert into webhook_messages (user_id, url, type, subject, payload, state) "
-    f"values ('{DEMO_USER_ID}', 'https://e.com', 'prompt.failed', gen_random_uuid(), '{{}}', 'waiting') "
-    "returning id) insert into webhook_tries (message_id, number, at, milliseconds, status, error) "
+    "with message as (insert into webhook_messages (user_id, url, type, subject, payload) "
+    f"values ('{DEMO_USER_ID}', 'https://e.com', 'prompt.failed', gen_random_uuid(), '{{}}') "
+    "returning id) "
+    "insert into webhook_tries (message_id, number, at, milliseconds, status, error) "
     "select m.id, n, now() - n * interval '1 minute', 5, case when n > 8 then 204 else 500 end, "
     "case when n > 8 then null else 'It answered 500.' end from message m, generate_series(1, 12) n"
 )
@@ -58,7 +59,8 @@ ON_PURPOSE = {
     "templates": (
         JOB + "'https://e.com/t', 'completed', 'Blue.', 'template' from generate_series(1, 10); "
         "insert into prompt_job_events (job_id, user_id, kind, data) "
-        "select id, user_id, 'completed', '{\"source\": \"template\"}' from prompt_generation_jobs", ""
+        "select id, user_id, 'completed', jsonb_build_object('source', source) "
+        "from prompt_generation_jobs", ""
     ),
     "no_worker": (QUEUED, ""),
     "out_of_credit": (OPEN.format("out_of_credit", "1 second"), "grok-4.7"),

@@ -25,7 +25,7 @@ class RecentJobs:
 
 @dataclass(frozen=True, slots=True)
 class WebhookTries:
-    """Tries to deliver webhooks of late, the newest first: those that worked, those that did not."""
+    """Tries to deliver webhooks of late: those that worked, and those that did not."""
 
     taken: int
     failed: int

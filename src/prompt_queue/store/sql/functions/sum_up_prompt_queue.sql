@@ -8,6 +8,11 @@ create or replace function public.sum_up_prompt_queue()
 returns boolean
 language plpgsql
 set search_path = ''
+set plan_cache_mode = force_generic_plan
+set enable_seqscan = off
+set enable_bitmapscan = off
+set enable_hashjoin = off
+set enable_mergejoin = off
 set application_name = 'prompt_queue.sum_up'
 as $$
 declare

@@ -12,42 +12,19 @@ select b.kind, case b.state when 'leased' then 'processing' else b.state end as 
 from public.prompt_queue_backlog() b;
 
 -- name: measures_recent_jobs
--- Of an hour, and of ten thousand events at most: a share needs no more.
+-- Of an hour, and of three thousand events at most: a share needs no more.
 select e.kind as status, e.data ->> 'source' as source, e.data ->> 'code' as error_code,
   count(*) as jobs
-from (select * from public.prompt_job_events n order by n.id desc limit 10000) e
+from (select * from public.prompt_job_events n order by n.id desc limit 3000) e
 where e.kind in ('completed', 'failed') and e.created_at > clock_timestamp() - interval '1 hour'
 group by e.kind, source, error_code;
 
 -- name: sum_up
-select public.sum_up_prompt_queue() as done;
+-- What a crash forgets is summed up again, so nobody waits for the disk.
+select set_config('synchronous_commit', 'off', true), public.sum_up_prompt_queue() as done;
 
 -- name: measures_totals
--- Calls that are not summed up yet: those of the last minute, or as many as are summed up at once.
-with next as materialized (
-  select c.* from public.provider_calls c
-  where c.started_at > (select r.calls_until from public.prompt_queue_totals_read r)
-  order by c.started_at
-  limit 20000
-),
-recent as materialized (
-  select c.leg, c.model, c.prompt_tokens, c.completion_tokens, c.reasoning_tokens, c.cost_usd,
-    case c.state when 'answered' then coalesce(c.error_code, 'ok') else 'unanswered' end as outcome
-  from next c
-  where c.state <> 'sent'
-)
-select t.name, t.labels, t.value from public.prompt_queue_totals t
-union all
-select 'calls', array[c.leg, c.model, c.outcome], count(*) from recent c group by 2
-union all
-select 'usd', array[c.leg, c.model], coalesce(sum(c.cost_usd), 0) from recent c group by 2
-union all
-select 'tokens', array[c.leg, c.model, 'input'], coalesce(sum(c.prompt_tokens), 0)
-from recent c group by 2
-union all
-select 'tokens', array[c.leg, c.model, 'output'],
-  coalesce(sum(coalesce(c.completion_tokens, 0) + coalesce(c.reasoning_tokens, 0)), 0)
-from recent c group by 2;
+select t.name, t.labels, t.value from public.prompt_queue_counters() t;
 
 -- name: measures_dead_rows
 select t.relname::text as table_name, t.n_live_tup as live, t.n_dead_tup as dead
