@@ -39,7 +39,8 @@ from prompt_queue.api.problems import (
 )
 from prompt_queue.api.watching import Views
 from prompt_queue.store.database import DatabaseRefused
-from prompt_queue.web import pages
+from prompt_queue.web import assets, documentation, pages
+from prompt_queue.web.pages import PageFacts
 
 __all__ = ["InitReport", "Parts", "create_app"]
 
@@ -48,7 +49,8 @@ _ROUTERS = (
     job_list.router, events.negotiated, events.router,
     control.router, prompts.router, manual.router, rows.router, uploads.router,
     timelines.router, webhook_endpoints.router, webhook_deliveries.router,
-    job_creation.router, jobs.router, webhooks.router, ops.router, metrics.router, pages.router,
+    job_creation.router, jobs.router, webhooks.router, ops.router, metrics.router,
+    pages.router, documentation.router, assets.router,
 )  # fmt: skip
 # Refused before any statement: wrong password, no such database, not accepting connections.
 _NO_CONNECTION = ("28", "3D", "55000")
@@ -79,6 +81,13 @@ def create_app(parts: Parts, version: str) -> FastAPI:
     app.state.parts = parts
     app.state.live = Live(parts.event_store, Views(parts))
     app.state.identity = LocalIdentity(parts.local_user_id)
+    app.state.page_facts = PageFacts(
+        version=version,
+        demo_mode=parts.demo_mode,
+        stand_in=parts.stand_in,
+        picture_stand_in=parts.picture_stand_in,
+        makes_pictures=parts.makes_pictures,
+    )
     for router in _ROUTERS:
         app.include_router(router)
     _complete_openapi(app)

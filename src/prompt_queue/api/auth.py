@@ -14,9 +14,10 @@ from prompt_queue.api.problems import Problem
 
 @dataclass(frozen=True, slots=True)
 class Caller:
-    """The user on whose behalf a request acts."""
+    """The user on whose behalf a request acts; `actor` is who is named in the audit."""
 
     user_id: UUID
+    actor: str = "http"
 
 
 class LocalIdentity:
@@ -69,6 +70,16 @@ def require_operator(request: Request, parts: PartsOf) -> None:
     """Raises Problem outside the demo unless the request carries CRON_SECRET."""
     if not parts.demo_mode:
         require_cron_secret(request, parts)
+
+
+def require_ops_read(request: Request, parts: PartsOf) -> None:
+    """Raises Problem for who may not look at the whole queue."""
+    require_operator(request, parts)
+
+
+def require_ops_write(request: Request, parts: PartsOf) -> None:
+    """Raises Problem for who may not press the operator's buttons."""
+    require_operator(request, parts)
 
 
 def _utf8(header: str | None) -> str | None:

@@ -1,80 +1,72 @@
-"""The documentation page, with local assets only, and the client for JavaScript."""
+"""The pages for people: the studio, the dashboard, and the components they are made of."""
 
-import hashlib
+from dataclasses import dataclass
 from functools import cache
-from importlib.resources import files
-from typing import Final
+from typing import Any, Final
 
 from fastapi import APIRouter, HTTPException, Request
-from fastapi.responses import RedirectResponse, Response
+from fastapi.responses import Response
+from jinja2 import Environment, PackageLoader, StrictUndefined, select_autoescape
+
+from prompt_queue.web.assets import address
 
 router = APIRouter(include_in_schema=False)
-_OURS: Final = files("prompt_queue") / "web" / "static"
-_SWAGGER: Final = files("fastapi_offline") / "static"
-_ASSETS: Final = {
-    "docs.js": (_OURS, "text/javascript"),
-    "swagger-ui-bundle.js": (_SWAGGER, "text/javascript"),
-    "swagger-ui.css": (_SWAGGER, "text/css"),
-    "favicon.png": (_SWAGGER, "image/png"),
+_HEADERS: Final = {
+    "Content-Security-Policy": (
+        "default-src 'self'; img-src 'self' data: blob:; object-src 'none'; base-uri 'none'; "
+        "form-action 'self'; frame-ancestors 'none'"
+    ),
+    "Cross-Origin-Opener-Policy": "same-origin",
 }
-_POLICY: Final = (
-    "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; "
-    "img-src 'self' data:; connect-src 'self'; base-uri 'none'; form-action 'none'; "
-    "frame-ancestors 'none'"
-)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PageFacts:
+    """What pages say of the server: who is let in, and what only stands in for a provider."""
+
+    version: str
+    demo_mode: bool
+    stand_in: bool
+    picture_stand_in: bool
+    makes_pictures: bool
 
 
 @router.get("/")
-async def home() -> Response:
-    """To the documentation."""
-    return RedirectResponse("/docs", 307)
+async def studio(request: Request) -> Response:
+    """Pictures in, prompt and picture out."""
+    return _page(request, "studio.html")
 
 
-@router.get("/docs")
-async def docs() -> Response:
-    """The routes, to read and to try."""
-    return Response(
-        (_OURS / "docs.html").read_bytes(),
-        media_type="text/html",
-        headers={"Content-Security-Policy": _POLICY},
-    )
+@router.get("/ops")
+@router.get("/ops/{view:path}")
+async def dashboard(request: Request, view: str = "") -> Response:
+    """For the operator; the address after /ops says which view."""
+    return _page(request, "ops.html", view=view)
 
 
-@router.get("/docs/assets/{name}")
-async def asset(name: str) -> Response:
-    """A file that the page needs. 404 for any other."""
-    if name not in _ASSETS:
+@router.get("/design")
+async def design(request: Request) -> Response:
+    """Every component in every state, in the demo only."""
+    facts: PageFacts = request.app.state.page_facts
+    if not facts.demo_mode:
         raise HTTPException(404)
-    return Response(
-        _read(name), media_type=_ASSETS[name][1], headers={"Cache-Control": "max-age=3600"}
+    return _page(request, "design.html")
+
+
+def _page(request: Request, template: str, **values: Any) -> Response:
+    facts: PageFacts = request.app.state.page_facts
+    text = _environment().get_template(template).render(facts=facts, **values)
+    return Response(text, media_type="text/html", headers=_HEADERS)
+
+
+@cache
+def _environment() -> Environment:
+    environment = Environment(
+        loader=PackageLoader("prompt_queue.web"),
+        autoescape=select_autoescape(),
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
     )
-
-
-@router.get("/prompt-queue.js")
-async def client(request: Request) -> Response:
-    """The client as a module; browsers ask each time whether it has changed."""
-    headers = {"Cache-Control": "public, no-cache", "ETag": _client_tag()}
-    if headers["ETag"] in request.headers.get("if-none-match", ""):
-        return Response(status_code=304, headers=headers)
-    return Response(_client(), media_type="text/javascript", headers=headers)
-
-
-@router.get("/favicon.ico")
-async def favicon() -> Response:
-    """The icon, where browsers look for it unasked."""
-    return await asset("favicon.png")
-
-
-@cache
-def _client() -> bytes:
-    return (_OURS / "prompt-queue.js").read_bytes()
-
-
-@cache
-def _client_tag() -> str:
-    return f'"{hashlib.sha256(_client()).hexdigest()[:32]}"'
-
-
-@cache
-def _read(name: str) -> bytes:
-    return (_ASSETS[name][0] / name).read_bytes()
+    environment.globals["asset"] = address
+    return environment

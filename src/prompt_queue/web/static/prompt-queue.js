@@ -191,6 +191,13 @@ export class PromptQueue {
   health (options) { return this._caller.json({ path: '/api/health', ...options }) }
 
   /**
+   * Any other route, with the same repeats and errors; what is not sent safely twice is sent once.
+   * @param {{method?: string, path: string, query?: Record<string, string>, json?: unknown, signal?: AbortSignal}} request
+   * @returns {Promise<any>}
+   */
+  send (request) { return this._caller.json({ repeatable: (request.method ?? 'GET') === 'GET', ...request }) }
+
+  /**
    * Store a JPEG, PNG or WebP; `url` of the answer goes into targetUrl or refUrls.
    * @param {Blob | ArrayBuffer | Uint8Array} picture @param {CallOptions} [options]
    * @returns {Promise<{url: string, mediaType: string, bytes: number, width: number, height: number, expiresAt: string}>}

@@ -1,0 +1,18 @@
+"""axe-core over a page, in both themes."""
+
+from axe_playwright_python.async_playwright import Axe
+from playwright.async_api import Page
+
+THEMES = ("light", "dark")
+
+
+async def violations(page: Page) -> list[str]:
+    """What axe-core finds, a line each, in the light theme and in the dark one."""
+    found = []
+    for theme in THEMES:
+        await page.emulate_media(color_scheme=theme, reduced_motion="reduce")
+        results = await Axe().run(page)
+        for one in results.response["violations"]:
+            nodes = "; ".join(node["html"][:160] for node in one["nodes"][:5])
+            found.append(f"{theme}: {one['id']} ({one['help']}): {nodes}")
+    return found
