@@ -83,7 +83,8 @@ class Ruling:
 
     Where the model's breaker is open: `wait_seconds` until somebody may try it (None: until it is
     closed by hand), `outage_seconds` since it opened. Where it has a gate: seconds until the call
-    may leave (`send_in`), or until the gate has room (`gate_seconds`).
+    may leave (`send_in`), or until the gate has room (`gate_seconds`). Where the budget of the
+    user is used up: `day_left_seconds` until it is there anew.
     """
 
     verdict: str
@@ -91,6 +92,7 @@ class Ruling:
     outage_seconds: float | None = None
     send_in: float | None = None
     gate_seconds: float | None = None
+    day_left_seconds: float | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -244,6 +246,7 @@ class PromptStore:
                 outage_seconds=row["outage_seconds"],
                 send_in=row["send_in"],
                 gate_seconds=row["gate_seconds"],
+                day_left_seconds=row["day_left_seconds"],
             )
             for row in rows
         }

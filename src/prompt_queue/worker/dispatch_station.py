@@ -3,6 +3,7 @@
 import asyncio
 import random
 from collections.abc import Sequence
+from decimal import Decimal
 from typing import NoReturn
 
 from prompt_queue.dispatch.dispatcher import PROVIDER, Dispatcher
@@ -33,10 +34,10 @@ class PictureLedger:
     def __init__(self, ledger: StoreLedger) -> None:
         self._ledger = ledger
 
-    async def intend(self, claim: PictureClaim) -> Intent:
+    async def intend(self, claim: PictureClaim, usd: Decimal) -> Intent:
         """See `dispatch.ledger.Ledger`."""
         try:
-            return await self._ledger.intend(claim, PROVIDER)
+            return await self._ledger.intend(claim, PROVIDER, usd=usd)
         except (RateLimited, OutcomeUnknown) as failure:
             _say_of_pictures(failure)
 
