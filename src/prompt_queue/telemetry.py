@@ -8,6 +8,7 @@ from typing import Any, Literal
 
 import structlog
 
+from prompt_queue import tracing
 from prompt_queue.jobs.errors import redact
 
 _LEVELS = logging.getLevelNamesMapping()
@@ -74,6 +75,10 @@ class Event(StrEnum):
     )
     SERVER_STARTED = "server.started", "The HTTP server answers from now on."
     SERVER_ERROR = "server.error", "A bug of ours, with its traceback; the client got a 500."
+    TRACING_UNAVAILABLE = (
+        "tracing.unavailable",
+        "Traces are asked for and cannot be sent, `reason` says why; work goes on without them.",
+    )
     PROCESS_STARTED = "process.started", "`up` has started a process."
     PROCESS_ENDED = "process.ended", "A process of `up` has ended; it is started again."
 
@@ -85,6 +90,15 @@ def _redact_values(
             for k, v in line.items()}  # fmt: skip
 
 
+def _name_span(
+    _logger: object, _name: str, line: MutableMapping[str, Any]
+) -> MutableMapping[str, Any]:
+    here = tracing.ids()
+    if here is not None:
+        line["trace_id"], line["span_id"] = here.trace_id, here.span_id
+    return line
+
+
 def configure_logging(level: str, form: Literal["console", "json"]) -> None:
     """Log lines go to standard error, one line an event."""
     renderer: structlog.typing.Processor = (
@@ -94,6 +108,7 @@ def configure_logging(level: str, form: Literal["console", "json"]) -> None:
     )
     processors: list[structlog.typing.Processor] = [
         structlog.contextvars.merge_contextvars,
+        _name_span,
         structlog.processors.add_log_level,
         structlog.processors.TimeStamper(fmt="iso", utc=True),
         structlog.processors.format_exc_info,

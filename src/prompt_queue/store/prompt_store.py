@@ -11,6 +11,7 @@ from prompt_queue.jobs.job import Claim, PromptJob, Status
 from prompt_queue.jobs.outcome import CallEnd
 from prompt_queue.store.database import Database
 from prompt_queue.store.rows import call_end_as_json, claim_from_row, job_from_row
+from prompt_queue.tracing import is_on
 
 JsonObject = dict[str, Any]
 
@@ -208,7 +209,7 @@ class PromptStore:
         or all of `models` are paused.
         """
         rows = await self.database.rows(
-            "claim", limit, worker, lease_seconds, attempt_seconds, list(models)
+            "claim", limit, worker, lease_seconds, attempt_seconds, list(models), is_on()
         )
         return [claim_from_row(row) for row in rows]
 

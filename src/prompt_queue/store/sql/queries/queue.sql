@@ -96,7 +96,7 @@ where c.job_id = $1 order by c.started_at;
 -- name: claim
 select c.id, c.user_id, c.ref_urls, c.target_url, c.priority, c.retry_count, c.max_retries,
   c.lease_token, o.min_quality, o.operation, o.existing_prompt, o.user_instructions,
-  w.cache, w.stream
+  w.cache, w.stream, case when $6 then public.prompt_job_trace(c.id) end as trace_context
 from public.claim_prompt_jobs($1, $2, $3, $4, $5) c
 cross join lateral public.prompt_job_options(c.id) o
 cross join lateral public.prompt_job_wishes(c.id) w;
