@@ -5,7 +5,9 @@
 -- squawk-ignore-file require-concurrent-index-creation
 
 create index if not exists prompt_job_queue_oldest_idx
-  on public.prompt_job_queue (enqueued_at) where state <> 'leased';
+  on public.prompt_job_queue (enqueued_at) where lease_token is null;
+comment on index public.prompt_job_queue_oldest_idx is
+  'says nothing of states, so that no plan takes it for a way to what is ready';
 create index if not exists webhook_tries_at_idx on public.webhook_tries (at);
 
 -- The last count of what is to be done, for everybody who asks soon afterwards.

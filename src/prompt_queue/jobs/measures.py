@@ -14,6 +14,16 @@ class Depth:
 
 
 @dataclass(frozen=True, slots=True)
+class Lane:
+    """Prompt jobs of one state and priority; `oldest_seconds` since the oldest was queued."""
+
+    state: str
+    priority: int
+    jobs: int
+    oldest_seconds: float
+
+
+@dataclass(frozen=True, slots=True)
 class RecentJobs:
     """Prompt jobs that ended alike within the last hour."""
 

@@ -1,5 +1,5 @@
 -- How much there is to do: prompts by state and priority, pictures by status, webhooks that are to be
--- sent. Counting reads them all, so a count that took 5 ms or more serves everybody, in whichever
+-- sent. Counting reads them all, so a count that took 20 ms or more serves everybody, in whichever
 -- process, until it is p_times as old as that, and twice as old while somebody makes the next one.
 -- seconds is the age of the count.
 create or replace function public.prompt_queue_backlog(p_times double precision default 300)
@@ -40,7 +40,7 @@ begin
     ) b;
     v_is.counted_at := clock_timestamp();
     v_took := extract(epoch from v_is.counted_at - v_began);
-    if v_took >= 0.005 then
+    if v_took >= 0.02 then
       insert into public.prompt_queue_counted as c (only_row, counted_at, took_seconds, counts)
       values (true, v_is.counted_at, v_took, v_is.counts)
       on conflict (only_row) do update

@@ -37,7 +37,7 @@ as $$
     where w.seen_at > clock_timestamp() - interval '30 seconds'
   ),
   oldest as (
-    select min(q.enqueued_at) as at from public.prompt_job_queue q where q.state <> 'leased'
+    select min(q.enqueued_at) as at from public.prompt_job_queue q where q.lease_token is null
   )
   select round(coalesce(means.wait, 0)::numeric, 3), round(means.processing::numeric, 3),
     round(greatest(extract(epoch from clock_timestamp() - oldest.at), 0), 3),
