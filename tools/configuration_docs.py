@@ -111,6 +111,7 @@ GROUPS = {
         "retry_jitter",
     ),
     "Alerts": ("alert_thresholds",),
+    "Metrics of workers": ("metrics_port", "metrics_host"),
     "Log": ("log_level", "log_format"),
 }
 

@@ -17,7 +17,6 @@ from prompt_queue.api.estimates import Estimates
 from prompt_queue.api.forecasts import Forecasts
 from prompt_queue.api.identities import open_identity
 from prompt_queue.api.looks import Looks
-from prompt_queue.api.traffic import LoopLag
 from prompt_queue.api.transport import Protocol, Server
 from prompt_queue.api.waiting import JobWatch
 from prompt_queue.guards.tickets import TicketSigner
@@ -47,6 +46,7 @@ from prompt_queue.store.wait_store import WaitStore
 from prompt_queue.store.webhook_store import WebhookStore
 from prompt_queue.store.worker_store import WorkerStore
 from prompt_queue.telemetry import Event, log
+from prompt_queue.vitals import LoopLag
 from prompt_queue.worker.picture_access import LINK_KEY, link_signer, local_pictures
 from prompt_queue.worker.picture_crew import callback_signer
 from prompt_queue.worker.run import build_tick, configure, recognition, webhook_secret_source

@@ -6,7 +6,7 @@ from prometheus_client import CONTENT_TYPE_LATEST, REGISTRY, CollectorRegistry, 
 from prompt_queue.api.auth import PartsOf, require_ops_read
 from prompt_queue.api.exposition import QueueCollector
 from prompt_queue.api.problems import documented
-from prompt_queue.api.traffic import ProcessCollector
+from prompt_queue.vitals import ProcessCollector
 
 router = APIRouter(tags=["operation"])
 

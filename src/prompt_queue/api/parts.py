@@ -11,7 +11,6 @@ from prompt_queue.api.clock import DatabaseClock
 from prompt_queue.api.estimates import Estimates
 from prompt_queue.api.forecasts import Forecasts
 from prompt_queue.api.looks import Looks
-from prompt_queue.api.traffic import LoopLag
 from prompt_queue.api.waiting import JobWatch
 from prompt_queue.guards.callbacks import CallbackSigner
 from prompt_queue.guards.recognition import Recognition
@@ -32,6 +31,7 @@ from prompt_queue.store.row_store import RowStore
 from prompt_queue.store.wait_store import WaitStore
 from prompt_queue.store.webhook_store import WebhookStore
 from prompt_queue.store.worker_store import WorkerStore
+from prompt_queue.vitals import LoopLag
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

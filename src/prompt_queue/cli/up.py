@@ -92,7 +92,8 @@ async def _run(settings: Settings, dsn: str) -> None:
     ours = (sys.executable, "-m", "prompt_queue")
     children.append(Child("server", (*ours, "serve"), environment))
     children += [
-        Child(f"worker {n + 1}", (*ours, "work"), environment) for n in range(settings.workers)
+        Child(f"worker {n + 1}", (*ours, "work"), environment | _metrics_port(settings, n))
+        for n in range(settings.workers)
     ]
     try:
         for child in children:
@@ -161,6 +162,15 @@ def _environment(settings: Settings) -> dict[str, str]:
     return dict(os.environ) | {
         variable_name(name): value for name, value in chosen.items() if value is not None
     }
+
+
+def _metrics_port(settings: Settings, worker: int) -> dict[str, str]:
+    """The first worker has the port that was asked for, each other one the next."""
+    port = settings.metrics_port
+    if not port:
+        return {}
+    # Beyond the last port there is none; such a worker takes any that is free, and logs it.
+    return {variable_name("metrics_port"): str(port + worker if port + worker < 65536 else 0)}
 
 
 def _free_port(host: str = "127.0.0.1") -> int:

@@ -177,6 +177,19 @@ class Settings(
         gt=0,
         le=3600,
     )
+    metrics_port: int | None = knob(
+        PREFIX + "METRICS_PORT",
+        None,
+        "Port at which a worker answers GET /metrics; 0: any that is free, which the log names. "
+        "`up` gives its second worker the next one, and so on. Default: none.",
+        ge=0,
+        le=65535,
+    )
+    metrics_host: str = knob(
+        PREFIX + "METRICS_HOST",
+        "127.0.0.1",
+        "Address at which it answers. There is no password, and no user, job or address in it.",
+    )
     log_level: Literal["debug", "info", "warning", "error"] = knob(
         PREFIX + "LOG_LEVEL", "info", "Least severe line that is logged."
     )
