@@ -210,7 +210,10 @@ export class Errand {
     try {
       await deed()
     } catch (error) {
-      if (!signal.aborted) this._tell({ type: 'refused', error })
+      if (signal.aborted) return
+      // What was never queued is not for a reload to find.
+      if (!this._past.id) this._memory.clear()
+      this._tell({ type: 'refused', error })
     } finally {
       deaf()
     }

@@ -6,6 +6,8 @@ import { Reveal } from './reveal.js'
 
 const SPARK = 'M12 3l1.7 5.1a3 3 0 0 0 1.9 1.9l5.1 1.7-5.1 1.7a3 3 0 0 0-1.9 1.9L12 20.4l-1.7-5.1a3 3 0 0 0-1.9-1.9l-5.1-1.7 5.1-1.7a3 3 0 0 0 1.9-1.9z'
 
+const BAR = ['role', 'aria-labelledby', 'aria-valuemin', 'aria-valuemax', 'aria-valuenow', 'aria-valuetext', 'aria-hidden']
+
 const spark = () => svg('svg', { viewBox: '0 0 24 24', fill: 'currentColor', 'aria-hidden': 'true' }, svg('path', { d: SPARK }))
 
 /**
@@ -21,7 +23,7 @@ export function build (deeds) {
   nodes.badge = el('span', { class: 'badge', part: 'badge', hidden: true })
   nodes.cancel = el('button', { type: 'button', class: 'leave', part: 'cancel', onclick: deeds.cancel })
   nodes.fill = el('i', { part: 'bar-fill' })
-  nodes.bar = el('div', { class: 'bar', part: 'bar', role: 'progressbar', 'aria-labelledby': 'title', 'aria-valuemin': 0, 'aria-valuemax': 100 }, nodes.fill)
+  nodes.bar = el('div', { class: 'bar', part: 'bar' }, nodes.fill)
   nodes.text = el('p', { class: 'text', part: 'prompt' })
   nodes.ghost = el('div', { class: 'ghost', 'aria-hidden': 'true' }, el('i'), el('i'), el('i'))
   nodes.prose = el('div', { class: 'prose' }, nodes.ghost, nodes.text)
@@ -96,16 +98,13 @@ function drawBar (nodes, view, words) {
   const share = view.progress.toFixed(3)
   if (nodes.drawn.share !== share) nodes.fill.style.setProperty('--share', share)
   nodes.drawn.share = share
-  const shown = isRunning(view)
-  // Bars are for what moves; afterwards it is a line.
-  if (shown) {
-    nodes.bar.setAttribute('role', 'progressbar')
-    nodes.bar.setAttribute('aria-valuenow', Math.round(view.progress * 100))
-    nodes.bar.setAttribute('aria-valuetext', [words.title, words.detail].filter(Boolean).join(': '))
-    nodes.bar.removeAttribute('aria-hidden')
-  } else {
-    for (const name of ['role', 'aria-valuenow', 'aria-valuetext']) nodes.bar.removeAttribute(name)
-    nodes.bar.setAttribute('aria-hidden', 'true')
+  // A bar is for what moves; afterwards it is a line.
+  const said = isRunning(view)
+    ? { role: 'progressbar', 'aria-labelledby': 'title', 'aria-valuemin': 0, 'aria-valuemax': 100, 'aria-valuenow': Math.round(view.progress * 100), 'aria-valuetext': [words.title, words.detail].filter(Boolean).join(': ') }
+    : { 'aria-hidden': 'true' }
+  for (const name of BAR) {
+    if (name in said) nodes.bar.setAttribute(name, said[name])
+    else nodes.bar.removeAttribute(name)
   }
 }
 
