@@ -56,9 +56,16 @@ GROUPS = {
         "host",
         "port",
         "public_url",
-        "local_user_id",
+        "allowed_hosts",
+        "allowed_origins",
         "cron_secret",
         "cron_budget_seconds",
+    ),
+    "Identity": (
+        "identity",
+        "supabase_jwt_secret",
+        "token_issuer",
+        "local_user_id",
     ),
     "Cache": ("cache_seconds", "cache_shared"),
     "Webhooks": (

@@ -2,7 +2,7 @@
 
 from fastapi import APIRouter, Depends, Request, Response
 
-from prompt_queue.api.auth import CallerOf, PartsOf, require_operator
+from prompt_queue.api.auth import Enqueuer, PartsOf, caller_of, require_ops_write
 from prompt_queue.api.bodies import documented_body, json_body
 from prompt_queue.api.operator_schemas import (
     BreakerRequest,
@@ -24,9 +24,10 @@ from prompt_queue.store.operator_store import FailedJobs
 router = APIRouter(tags=["operation"])
 _WRITE = (
     "malformed_json", "body_too_large", "unsupported_media_type", "body_timeout",
-    "invalid_request", "database_unavailable", "schema_behind", "misdirected_host", "cross_origin",
+    "invalid_request", "unauthorized", "forbidden", "identity_unavailable", "database_unavailable",
+    "schema_behind", "misdirected_host", "cross_origin",
 )  # fmt: skip
-_OPERATOR = documented(*_WRITE, "unauthorized", "cron_disabled")
+_OPERATOR = documented(*_WRITE, "cron_disabled")
 
 
 @router.post(
@@ -34,13 +35,15 @@ _OPERATOR = documented(*_WRITE, "unauthorized", "cron_disabled")
     summary="Pause the queue or one model",
     response_model=PauseView,
     responses=_OPERATOR,
-    dependencies=[Depends(require_operator)],
+    dependencies=[Depends(require_ops_write)],
     openapi_extra=documented_body(PauseRequest),
 )
 async def pause(request: Request, parts: PartsOf) -> Response:
     """Running jobs are finished, new ones are taken in and wait. May be repeated."""
     wanted = await json_body(request, PauseRequest)
-    changed = await parts.operator_store.pause(wanted.model, wanted.reason, "http")
+    changed = await parts.operator_store.pause(
+        wanted.model, wanted.reason, caller_of(request).actor
+    )
     return await _paused(parts, changed)
 
 
@@ -49,13 +52,14 @@ async def pause(request: Request, parts: PartsOf) -> Response:
     summary="Let the queue or one model go on",
     response_model=PauseView,
     responses=_OPERATOR,
-    dependencies=[Depends(require_operator)],
+    dependencies=[Depends(require_ops_write)],
     openapi_extra=documented_body(PauseWhat),
 )
 async def resume(request: Request, parts: PartsOf) -> Response:
     """Waiting jobs are claimed again at once. May be repeated."""
     wanted = await json_body(request, PauseWhat)
-    return await _paused(parts, await parts.operator_store.resume(wanted.model, "http"))
+    actor = caller_of(request).actor
+    return await _paused(parts, await parts.operator_store.resume(wanted.model, actor))
 
 
 @router.post(
@@ -63,7 +67,7 @@ async def resume(request: Request, parts: PartsOf) -> Response:
     summary="Open or close the circuit breaker of a model",
     response_model=BreakerView,
     responses=_OPERATOR,
-    dependencies=[Depends(require_operator)],
+    dependencies=[Depends(require_ops_write)],
     openapi_extra=documented_body(BreakerRequest),
 )
 async def breaker(request: Request, parts: PartsOf) -> Response:
@@ -74,7 +78,7 @@ async def breaker(request: Request, parts: PartsOf) -> Response:
         is_open=wanted.state == "open",
         seconds=wanted.seconds if wanted.state == "open" else None,
         reason=wanted.reason,
-        actor="http",
+        actor=caller_of(request).actor,
     )
     views = [model_view(model) for model in await parts.model_store.models()]
     return answer(BreakerView(changed=changed, models=views))
@@ -85,7 +89,7 @@ async def breaker(request: Request, parts: PartsOf) -> Response:
     summary="Change the limits of a model",
     response_model=LimitView,
     responses=_OPERATOR,
-    dependencies=[Depends(require_operator)],
+    dependencies=[Depends(require_ops_write)],
     openapi_extra=documented_body(LimitRequest),
 )
 async def limits(request: Request, parts: PartsOf) -> Response:
@@ -93,7 +97,9 @@ async def limits(request: Request, parts: PartsOf) -> Response:
     wanted = await json_body(request, LimitRequest)
     rps = wanted.requests_per_second
     limit = None if rps is None else Limit(rps, wanted.tokens_per_minute)
-    changed = await parts.model_store.set_limit(wanted.model, limit, by_hand=True, actor="http")
+    changed = await parts.model_store.set_limit(
+        wanted.model, limit, by_hand=True, actor=caller_of(request).actor
+    )
     views = [model_view(model) for model in await parts.model_store.models()]
     return answer(LimitView(changed=changed, models=views))
 
@@ -105,7 +111,7 @@ async def limits(request: Request, parts: PartsOf) -> Response:
     responses=documented(*_WRITE),
     openapi_extra=documented_body(RetryManyRequest),
 )
-async def retry_many(request: Request, parts: PartsOf, caller: CallerOf) -> Response:
+async def retry_many(request: Request, parts: PartsOf, caller: Enqueuer) -> Response:
     """Those that fit the filter, the latest failures first, each with all its retries."""
     wanted = await json_body(request, RetryManyRequest)
     which = FailedJobs(
@@ -114,9 +120,8 @@ async def retry_many(request: Request, parts: PartsOf, caller: CallerOf) -> Resp
         failed_after=wanted.failed_after,
         failed_before=wanted.failed_before,
     )
-    return answer(
-        Retried(retried=await parts.operator_store.retry_many(which, wanted.limit, "http"))
-    )
+    retried = await parts.operator_store.retry_many(which, wanted.limit, caller.actor)
+    return answer(Retried(retried=retried))
 
 
 async def _paused(parts: Parts, changed: bool) -> Response:

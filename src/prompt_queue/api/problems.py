@@ -24,6 +24,7 @@ KINDS: Final[Mapping[str, Kind]] = {
     "malformed_json": Kind(400, "The body is not valid JSON"),
     "unauthorized": Kind(401, "The credentials are missing or wrong"),
     "bad_signature": Kind(401, "The webhook is not signed by the provider"),
+    "forbidden": Kind(403, "The credentials do not allow this"),
     "cross_origin": Kind(403, "Pages of other sites may not write here"),
     "route_not_found": Kind(404, "There is no such route"),
     "row_not_found": Kind(404, "There is no such row"),
@@ -53,6 +54,7 @@ KINDS: Final[Mapping[str, Kind]] = {
     "no_provider": Kind(503, "No provider key is configured"),
     "no_picture_provider": Kind(503, "No key for pictures is configured"),
     "schema_behind": Kind(503, "The database schema does not fit this version"),
+    "identity_unavailable": Kind(503, "Tokens cannot be checked", retryable=True),
     "database_unavailable": Kind(503, "The database cannot be reached", retryable=True),
 }
 

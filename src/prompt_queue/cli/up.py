@@ -225,7 +225,7 @@ def _greet(settings: Settings) -> None:
     lines = [
         "",
         f"prompt-queue is ready at {base}  (API: {base}/docs)",
-        f"  database  {'embedded PostgreSQL' if settings.demo_mode else 'DATABASE_URL'}",
+        f"  database  {'DATABASE_URL' if settings.database_url else 'embedded PostgreSQL'}",
     ]
     if settings.xai_api_key is None:
         lines.append("  Grok      STAND-IN: prompts are made up by a local program, not by Grok;")
@@ -238,8 +238,7 @@ def _greet(settings: Settings) -> None:
     else:
         lines.append(f"  pictures  {settings.wavespeed_api_base} ({settings.picture_model})")
     lines.append(f"  workers   {settings.workers}")
-    if settings.demo_mode:
-        lines.append("  access    open to programs on this machine only; no login is configured")
+    lines.append(f"  access    {settings.identity_sentence}")
     if settings.demo_mode or settings.seed_demo:
         lines += ["", "Turn two photographs into a prompt:", "", _sample_command(base)]
     lines += ["", "Ctrl-C stops everything."]
