@@ -8,7 +8,8 @@ const { wordsOf } = await import(`${folder}/wording.js`)
 const { fieldsOf } = await import(`${folder}/fields.js`)
 const { further } = await import(`${folder}/reveal.js`)
 
-const played = runs.map(({ mode = 'prompt', events = [], attributes, text }) => {
+const played = runs.map(({ mode = 'prompt', events = [], attributes, text, strings }) => {
+  if (strings) return STRINGS
   if (attributes) {
     try {
       return fieldsOf(name => attributes[name] ?? null, mode)

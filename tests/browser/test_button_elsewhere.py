@@ -125,6 +125,8 @@ async def test_the_whole_job_from_another_origin(
     assert prompt
     await expect(page.locator("output")).to_have_text(f"Sent: {prompt}")
     assert await violations(page) == []
+    await page.set_viewport_size({"width": 360, "height": 740})
+    assert await page.evaluate("document.documentElement.scrollWidth") <= 360
     await page.reload()
     await expect(button).to_be_visible(timeout=SECONDS)
 

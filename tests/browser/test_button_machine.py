@@ -3,6 +3,7 @@
 import itertools
 import json
 import random
+import re
 import shutil
 from pathlib import Path
 from typing import Any
@@ -238,6 +239,15 @@ async def test_attributes_become_a_request(folder: Path) -> None:
         {"unreadable": "no-row"},
         {"unreadable": "bad-refs"},
     ]
+
+
+async def test_the_page_lists_every_string(folder: Path) -> None:
+    """docs/button.md names each with its default, and no others."""
+    page = (Path(__file__).parents[2] / "docs" / "button.md").read_text("utf-8")
+    table = page.partition("| name | default |\n|---|---|\n")[2].partition("\n\n")[0]
+    listed = dict(re.findall(r"^\| `(.+?)` \| (.+) \|$", table, re.MULTILINE))
+    (strings,) = await play(folder, {"strings": True})
+    assert listed == strings
 
 
 async def test_a_text_arrives_word_by_word(folder: Path) -> None:

@@ -29,7 +29,8 @@ export function build (deeds) {
   nodes.prose = el('div', { class: 'prose' }, nodes.ghost, nodes.text)
   nodes.gallery = el('div', { class: 'gallery', part: 'gallery', hidden: true })
   nodes.note = el('p', { class: 'note', part: 'note' })
-  nodes.body = el('div', { class: 'body', part: 'body' }, nodes.prose, nodes.gallery, nodes.note, nodes.badge)
+  nodes.meta = el('div', { class: 'meta' }, nodes.note, nodes.badge)
+  nodes.body = el('div', { class: 'body', part: 'body' }, nodes.prose, nodes.gallery, nodes.meta)
   nodes.area = el('textarea', { id: 'own', part: 'textarea', maxlength: 2000, 'aria-describedby': 'own-wrong' })
   nodes.areaLabel = el('label', { for: 'own' })
   nodes.wrong = el('span', { class: 'wrong', id: 'own-wrong', part: 'error', role: 'alert' })
@@ -77,6 +78,7 @@ export function draw (nodes, view, words, { text, act, editing, disabled }) {
   nodes.ghost.hidden = view.text !== '' || !running
   nodes.reveal.to(view.text, { still: !running })
   set(nodes.note, words.note)
+  nodes.meta.hidden = words.note === '' && nodes.badge.hidden
   drawGallery(nodes, view, text)
   drawEditor(nodes, editing, text)
   const actions = editing || idle || running ? [] : view.actions

@@ -25,7 +25,7 @@ const CSS = `
   text-align: start;
 }
 :host([hidden]), [hidden] { display: none !important; }
-:host(:not([state="idle"])[state]) { inline-size: var(--prompt-queue-width, 27rem); }
+:host(:not([state="idle"])[state]) { inline-size: min(var(--prompt-queue-width, 27rem), 100%); }
 *, *::before, *::after { box-sizing: border-box; }
 p, form { margin: 0; }
 img, svg { display: block; }
@@ -64,8 +64,9 @@ button:disabled { border-color: var(--_line); background: var(--_sunken); color:
 .title { font-size: 0.9375rem; font-weight: 650; line-height: 1.35; letter-spacing: -0.005em; }
 .detail { color: var(--_soft); font-size: 0.8125rem; line-height: 1.4; overflow-wrap: anywhere; }
 .detail:empty { display: none; }
+.meta { display: flex; flex-wrap: wrap; align-items: center; gap: 0.25rem 0.625rem; }
 .badge {
-  justify-self: start; padding: 0.05rem 0.5rem; border-radius: 99px; background: var(--_sunken);
+  flex: none; padding: 0.05rem 0.5rem; border-radius: 99px; background: var(--_sunken);
   color: var(--_warn); font-size: 0.75rem; font-weight: 600; white-space: nowrap;
 }
 .card[data-state="done"] .title { color: var(--_good); }
@@ -118,6 +119,10 @@ button:disabled { border-color: var(--_line); background: var(--_sunken); color:
 .editor .row { display: flex; gap: 0.5rem; }
 .only-read { position: absolute; inline-size: 1px; block-size: 1px; overflow: hidden; clip-path: inset(50%); white-space: nowrap; }
 
+@media (max-width: 26rem) {
+  .head { gap: 0.625rem; }
+  .thumb { inline-size: 2.75rem; block-size: 2.75rem; }
+}
 @media (prefers-reduced-motion: reduce) {
   *, *::before, *::after { animation: none !important; transition: none !important; }
 }
