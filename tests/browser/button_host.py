@@ -1,13 +1,20 @@
 """A page of somebody else's with the button in it, under a policy as strict as ours."""
 
 import html
+import itertools
 import json
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
+import pytest
 from playwright.async_api import BrowserContext, Locator, Page, Route
 
+from prompt_queue.testing import StandIn, WaveSpeedStandIn
+from tests.e2e.stack import Stack
+
 POLICY = "default-src 'self'; script-src 'self' 'nonce-host'; img-src 'self' data: blob:"
+SECONDS = 20_000
 HOST = """<!doctype html>
 <html lang="en">
 <head>
@@ -97,3 +104,35 @@ async def serve(context: BrowserContext, url: str, host: Host) -> None:
         await route.fulfill(body=host.markup, content_type="text/html", headers=headers)
 
     await context.route(url, answer)
+
+
+@pytest.fixture(scope="module")
+def stack(
+    xai_stand_in_process: StandIn, wavespeed_stand_in_process: WaveSpeedStandIn
+) -> Iterator[Stack]:
+    """One worker, and stand-ins whose pace and faults the tests set."""
+    running = Stack(
+        {
+            "XAI_API_KEY": xai_stand_in_process.api_key,
+            "XAI_API_BASE": xai_stand_in_process.base_url,
+            "WAVESPEED_API_KEY": wavespeed_stand_in_process.api_key,
+            "WAVESPEED_API_BASE": wavespeed_stand_in_process.base_url,
+            "PROMPT_QUEUE_WAVESPEED_LEVEL": "none",
+            "PROMPT_QUEUE_PICTURE_STAND_IN": "true",
+            "PROMPT_QUEUE_MAX_RETRIES": "1",
+            "PROMPT_QUEUE_RETRY_BASE_DELAY_MS": "20",
+        }
+    ).up()
+    yield running
+    running.close()
+
+
+@pytest.fixture
+def host(page: Page, stack: Stack) -> Host:
+    """Not open yet."""
+    return Host(page, stack.base)
+
+
+def is_forward(numbers: list[float]) -> bool:
+    """Whether none is smaller than the one before."""
+    return all(one <= after for one, after in itertools.pairwise(numbers))

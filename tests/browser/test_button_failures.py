@@ -5,8 +5,7 @@ from playwright.async_api import Page, expect
 
 from prompt_queue.testing import StandIn, WaveSpeedStandIn
 from tests.browser.axe import violations
-from tests.browser.button_host import Host
-from tests.browser.test_button import SECONDS, host, stack
+from tests.browser.button_host import SECONDS, Host, host, stack
 from tests.e2e.stack import Stack
 
 __all__ = ["host", "stack"]

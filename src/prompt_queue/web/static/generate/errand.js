@@ -1,7 +1,7 @@
 /** One button's business with the server: it goes on until it has an end, however often the line breaks. No DOM. */
 
 import {
-  ApiError, Conflict, NotFound, PromptQueueError, TimedOut, Unauthorized, Unreachable, hasEnded
+  ApiError, Conflict, NotFound, PromptQueueError, RateLimited, TimedOut, Unauthorized, Unreachable, hasEnded
 } from '../prompt-queue.js'
 import { withOwnPrompt } from './fields.js'
 import { isRunning } from './machine.js'
@@ -112,10 +112,12 @@ export class Errand {
 
   async _send (signal) {
     const { key: idempotencyKey, fields } = this._past
+    // Who has too much under way should hear of it, and not wait without a word.
+    const persists = error => isPassing(error) && !(error instanceof RateLimited)
     const job = await this._persist(signal, turn => {
       const options = { idempotencyKey, signal: turn }
       return this._mode === 'picture' ? this._queue.jobs.create(fields, options) : this._queue.enqueue(fields, options)
-    })
+    }, persists)
     this._remember({ id: job.jobId ?? job.promptJobId, promptJobId: job.promptJobId, fields })
     this._hear(signal, { type: 'accepted', job })
     if (this._cancels) await this._cancel(signal)
@@ -220,7 +222,7 @@ export class Errand {
   }
 
   /** Does something until the server has answered it; what the line has broken is begun again. */
-  async _persist (signal, deed) {
+  async _persist (signal, deed, persists = isPassing) {
     let fresh = true
     for (let attempt = 0; ; attempt++) {
       const turn = new AbortController()
@@ -239,7 +241,7 @@ export class Errand {
         if (error instanceof Unauthorized && error.status === 401 && fresh) {
           fresh = false
           this._refresh()
-        } else if (!isPassing(error)) throw error
+        } else if (!persists(error)) throw error
       } finally {
         signal.removeEventListener('abort', stop)
         this._line.removeEventListener('wake', wake)
