@@ -39,6 +39,7 @@ from prompt_queue.api.problems import (
     problem_response,
     schema_does_not_fit,
 )
+from prompt_queue.api.request_spans import request_spans
 from prompt_queue.api.watching import Views
 from prompt_queue.store.database import DatabaseRefused
 from prompt_queue.web import assets, documentation, pages
@@ -75,6 +76,7 @@ def create_app(parts: Parts, version: str) -> FastAPI:
         docs_url=None,
         redoc_url=None,
         redirect_slashes=False,
+        telemetry=request_spans(),
         middleware=[
             Middleware(Envelope),
             Middleware(CrossOrigin, origins=parts.allowed_origins),
@@ -97,6 +99,7 @@ def create_app(parts: Parts, version: str) -> FastAPI:
     app.state.page_facts = PageFacts(
         version=version,
         demo_mode=parts.demo_mode,
+        no_login=not parts.asks_for_tokens,
         stand_in=parts.stand_in,
         picture_stand_in=parts.picture_stand_in,
         makes_pictures=parts.makes_pictures,

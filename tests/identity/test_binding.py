@@ -90,7 +90,7 @@ def test_the_log_says_so_too(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
 async def test_the_local_identity_says_that_it_is_one(
     database_url: str, demo: UUID, tmp_path: Path
 ) -> None:
-    """To pages by /api/me, and on the page of the documentation."""
+    """To pages by /api/me, on every page, and in the documentation."""
     async with running(database_url, tmp_path) as api:
         me = (await api.get("/api/me")).body
         assert (me["kind"], me["demo"], me["scopes"]) == (
@@ -99,6 +99,7 @@ async def test_the_local_identity_says_that_it_is_one(
             ["cancel", "enqueue", "read"],
         )
         assert "No login" in (await api.get("/openapi.json")).body["info"]["description"]
+        assert "No login is configured" in (await api.get("/")).content.decode()
         acting = {"X-Act-For": str(demo)}
         assert (await api.get(QUEUE, headers=acting)).status == 403
 

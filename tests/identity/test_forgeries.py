@@ -3,7 +3,7 @@
 import json
 import time
 from pathlib import Path
-from uuid import UUID, uuid4
+from uuid import UUID
 
 import pytest
 
@@ -25,8 +25,8 @@ from tests.identity.project import LEGACY_SECRET, Project, Signer, claims_of
 
 NOW = 1_800_000_000.0
 ISSUER = "https://project.supabase.co/auth/v1"
-USER = uuid4()
-SIGNER = Signer()
+USER = UUID("00000000-0000-4000-a000-000000000007")
+SIGNER = Signer("the-key")
 FORGED = dict(forgeries(SIGNER, USER, ISSUER, NOW))
 FORGED_LEGACY = dict(forgeries(SIGNER, USER, ISSUER, NOW, legacy=True))
 LEGACY_KEY = SigningKey("HS256", LEGACY_SECRET.encode())

@@ -1,21 +1,18 @@
-"""Every route and every SQL function, for twelve identities."""
+"""Every route, for twelve identities."""
 
 import time
 from collections.abc import Mapping
 from dataclasses import astuple
 from uuid import UUID, uuid4
 
-import asyncpg
 import pytest
 from fastapi import FastAPI
 from starlette.routing import Route as StarletteRoute
 
 from prompt_queue.jobs.scopes import Scope
 from prompt_queue.server import create_app
-from prompt_queue.store.bundle import present_functions
 from prompt_queue.store.database import Database
 from prompt_queue.store.key_store import KeyStore
-from prompt_queue.store.migrate import migrate, read_migrations
 from tests.api.running import QUEUE, Api, Reply
 from tests.identity.conftest import CRON_SECRET, bearer, new_key, new_user
 from tests.identity.matrix import PASS, Access, Identity, Route, expected, filled, routes
@@ -175,56 +172,3 @@ async def test_statistics_tell_a_user_numbers_only(
     reply = await api.get(QUEUE, headers=bearer(project.token(user_b)))
     assert reply.status == 200
     assert all(isinstance(value, (int, float)) for value in reply.body.values())
-
-
-# How PostgREST lets in who comes with these: as a role of the database, or not at all.
-ROLE_OF = {
-    Identity.NOBODY: "anon",
-    Identity.ANON: "anon",
-    Identity.USER_A: "authenticated",
-    Identity.USER_B: "authenticated",
-    Identity.SERVICE: "service_role",
-}
-_ROLES = ("anon", "authenticated", "service_role")
-
-
-async def test_no_sql_function_is_open_to_users(empty_database_url: str) -> None:
-    """On Supabase each function in an exposed schema is a route: only the service may call ours."""
-    connection = await asyncpg.connect(empty_database_url)
-    try:
-        for role in _ROLES:
-            await connection.execute(
-                f"do $$ begin create role {role}; exception when duplicate_object then null; end $$"
-            )
-        # Supabase grants everything on new functions and tables by default.
-        for kind in ("functions", "tables"):
-            await connection.execute(
-                f"alter default privileges in schema public grant all on {kind} to "
-                + ", ".join(_ROLES)
-            )
-        await migrate(empty_database_url, read_migrations())
-        rights = await connection.fetch(
-            "select p.proname as name, r.role, has_function_privilege(r.role, p.oid, 'execute') "
-            "as may from pg_proc p cross join unnest($1::text[]) as r (role) "
-            "where p.pronamespace = 'public'::regnamespace and not exists (select from pg_depend d "
-            "where d.objid = p.oid and d.deptype = 'e')",
-            list(_ROLES),
-        )
-        may = {(row["name"], row["role"]): row["may"] for row in rights}
-        ours = set(present_functions())
-        assert {name for name, _ in may} - {"uuid_generate_v4"} == ours
-        wrong = [
-            (name, identity.value, role)
-            for name in ours
-            for identity, role in ROLE_OF.items()
-            if may[name, role] is not (identity is Identity.SERVICE)
-        ]
-        assert not wrong
-        open_tables = await connection.fetch(
-            "select c.relname from pg_class c cross join unnest(array['anon', 'authenticated']) "
-            "as r (role) where c.relname = 'prompt_api_keys' and "
-            "(has_table_privilege(r.role, c.oid, 'select') or not c.relforcerowsecurity)"
-        )
-        assert not open_tables
-    finally:
-        await connection.close()

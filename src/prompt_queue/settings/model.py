@@ -12,6 +12,7 @@ from prompt_queue.settings.failures import FailureSettings
 from prompt_queue.settings.identity import IdentitySettings
 from prompt_queue.settings.knobs import PREFIX, CommaList, knob, split_commas
 from prompt_queue.settings.pictures import PictureSettings
+from prompt_queue.settings.users import UserSettings
 from prompt_queue.settings.webhooks import WebhookSettings
 
 DEMO_USER_ID = UUID("00000000-0000-4000-a000-000000000001")
@@ -23,7 +24,12 @@ LOOPBACK_HOSTS = frozenset({"127.0.0.1", "localhost", "::1"})
 
 
 class Settings(
-    FailureSettings, PictureSettings, DispatchSettings, WebhookSettings, IdentitySettings
+    FailureSettings,
+    PictureSettings,
+    DispatchSettings,
+    WebhookSettings,
+    UserSettings,
+    IdentitySettings,
 ):
     """The configuration of one process. Durations are seconds unless the name says otherwise."""
 
