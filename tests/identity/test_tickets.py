@@ -4,6 +4,7 @@ from uuid import UUID, uuid4
 
 import pytest
 
+from prompt_queue.api.request_spans import request_spans
 from prompt_queue.guards.tickets import Ticket, TicketSigner
 from prompt_queue.jobs.errors import redact
 from tests.api.listening import listening
@@ -117,6 +118,14 @@ def test_no_letter_of_a_ticket_can_be_changed(at: int) -> None:
     assert SIGNER.read(text, 999.9) == TICKET
     assert SIGNER.read(text, 1000) is None
     assert TicketSigner(b"t" * 32).read(text, 0) is None
+
+
+@pytest.mark.parametrize("query", [b"ticket=pqt_x", b"wait=3&tick%65t=pqt_x", b"ticket="])
+def test_no_span_has_a_ticket(query: bytes) -> None:
+    """A trace shows the query of a request, so one with a ticket is left out of it."""
+    leaves_out = request_spans()["exclude"]
+    assert leaves_out({"path": "/api/prompt/queue/x", "query_string": query})
+    assert not leaves_out({"path": "/api/prompt/queue/x", "query_string": b"wait=3"})
 
 
 def test_tickets_and_keys_are_redacted() -> None:
