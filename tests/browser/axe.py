@@ -5,8 +5,12 @@ from playwright.async_api import Page
 
 THEMES = ("light", "dark")
 # Colours of the theme before, half-way to those of this one, are nobody's contrast.
-SETTLED = """() => new Promise(done => requestAnimationFrame(() => requestAnimationFrame(
-  () => Promise.allSettled(document.getAnimations().map(one => one.finished)).then(() => done()))))"""
+SETTLED = """async () => {
+  const frame = () => new Promise(requestAnimationFrame)
+  await frame()
+  await frame()
+  await Promise.allSettled(document.getAnimations().map(one => one.finished))
+}"""
 
 
 async def violations(page: Page) -> list[str]:
