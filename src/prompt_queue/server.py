@@ -19,6 +19,11 @@ from prompt_queue.api import (
     me,
     metrics,
     ops,
+    ops_acts,
+    ops_audit,
+    ops_job_page,
+    ops_jobs,
+    ops_overview,
     prompts,
     rows,
     tickets,
@@ -31,6 +36,7 @@ from prompt_queue.api import (
 from prompt_queue.api.cors import CrossOrigin
 from prompt_queue.api.events import Live
 from prompt_queue.api.guard import Door, Envelope
+from prompt_queue.api.ops_look import OverviewLook
 from prompt_queue.api.parts import InitReport, Parts
 from prompt_queue.api.problems import (
     PROBLEM_SCHEMA,
@@ -52,8 +58,10 @@ _ROUTERS = (
     job_list.router, events.negotiated, events.router,
     control.router, prompts.router, manual.router, rows.router, uploads.router,
     timelines.router, webhook_endpoints.router, webhook_deliveries.router,
-    job_creation.router, jobs.router, webhooks.router, ops.router, metrics.router, me.router,
-    tickets.router, pages.router, documentation.router, assets.router,
+    job_creation.router, jobs.router, webhooks.router, ops.router, metrics.router,
+    ops_overview.router, ops_acts.router, ops_jobs.router, ops_job_page.router,
+    ops_audit.router, me.router, tickets.router,
+    pages.router, documentation.router, assets.router,
 )  # fmt: skip
 # Refused before any statement: wrong password, no such database, not accepting connections.
 _NO_CONNECTION = ("28", "3D", "55000")
@@ -96,6 +104,7 @@ def create_app(parts: Parts, version: str) -> FastAPI:
     )
     app.state.parts = parts
     app.state.live = Live(parts.event_store, Views(parts))
+    app.state.overview = OverviewLook(parts)
     app.state.page_facts = PageFacts(
         version=version,
         demo_mode=parts.demo_mode,

@@ -91,7 +91,7 @@ class Acts:
             "delete from public.prompt_queue_pauses; delete from public.prompt_queue_tally;"
             "delete from public.prompt_model_limits; delete from public.prompt_model_gates;"
             "delete from public.prompt_flights; delete from public.prompt_cache;"
-            "delete from public.prompt_partials"
+            "delete from public.prompt_partials; delete from public.prompt_queue_paused_priorities"
         )
 
     async def enqueue(self, max_retries: int = 3, priority: int = 5) -> UUID:

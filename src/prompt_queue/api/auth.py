@@ -102,6 +102,10 @@ def caller_of(request: Request) -> Caller:
     return caller
 
 
+CallerOf = Annotated[Caller, Depends(caller_of)]
+"""Beside a scope among the route's dependencies; without one there is no caller, and no answer."""
+
+
 def is_bearer_of(secret: str, authorization: str | None) -> bool:
     """Whether the header carries the secret, compared in constant time, whatever the bytes."""
     scheme, _, credentials = (authorization or "").partition(" ")
