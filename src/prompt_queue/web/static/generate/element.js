@@ -1,13 +1,14 @@
 /** <prompt-queue-generate>: the AI Generate button. docs/button.md says what can be set, replaced, styled and heard. */
 
-import { ApiError, NotFound, PromptQueue, Unauthorized } from '../prompt-queue.js'
+import { PromptQueue } from '../prompt-queue.js'
 import { Errand } from './errand.js'
+import { explained } from './explaining.js'
 import { FIELDS, Unreadable, fieldsOf } from './fields.js'
-import { NotAllowed, lineTo } from './line.js'
+import { lineTo } from './line.js'
 import { ENDED, initial, isRunning, next } from './machine.js'
 import { Memory } from './memory.js'
 import { build, draw } from './parts.js'
-import { STRINGS, filled } from './strings.js'
+import { STRINGS } from './strings.js'
 import { styleSheet } from './style.js'
 import { wordsOf } from './wording.js'
 
@@ -117,7 +118,9 @@ export class PromptQueueGenerate extends HTMLElement {
     this._line.addEventListener('change', this._heardOf)
     const rowId = this.getAttribute('row-id')
     this._errand = new Errand({
-      queue: new PromptQueue({ baseUrl: api, token: () => this._askToken(), fetch: this._line.fetch, patience: PATIENCE }),
+      queue: new PromptQueue({
+        baseUrl: api, token: () => this._askToken(), fetch: this._line.fetch, patience: PATIENCE
+      }),
       mode,
       line: this._line,
       memory: new Memory(api, mode, rowId),
@@ -225,20 +228,13 @@ export class PromptQueueGenerate extends HTMLElement {
   }
 
   _explain (error) {
-    if (error instanceof Unreadable) return { sentence: this._text(error.name), code: error.name, retryable: false }
-    if (error instanceof NotAllowed) {
-      return { sentence: filled(this._text('not-allowed'), { origin: location.origin }), code: 'not_allowed' }
-    }
-    if (error instanceof Unauthorized && error.status === 401) return { sentence: this._text('signed-out'), code: error.code }
-    if (error instanceof ApiError) {
-      return { sentence: error.detail ?? error.message, code: error.code, retryable: error.retryable || error instanceof NotFound }
-    }
-    console.error(error)
-    return { sentence: this._text('broken'), code: 'broken' }
+    const found = explained(error, name => this._text(name), location.origin)
+    if (found === null) console.error(error)
+    return found ?? { sentence: this._text('broken'), code: 'broken' }
   }
 
   _announce (before, view) {
-    const { state, text, prompt, pictures, jobId, promptJobId, position, progress, error, code, actions, receipt } = view
+    const { state, text, prompt, pictures, jobId, promptJobId, position, progress, error, code, actions } = view
     const ids = { jobId, promptJobId, restored: this._restored }
     if (view.offline !== before.offline) this._emit('offline', { offline: view.offline })
     if (state !== before.state) this._emit('state', { ...ids, state, previous: before.state, position, progress })
@@ -250,7 +246,7 @@ export class PromptQueueGenerate extends HTMLElement {
     if (pictures.length > 0) this._emit('picture', { ...ids, pictures, url: pictures[0].url })
     if (state === 'done') this._emit('done', { ...ids, prompt, pictures, source: view.source, standIn: view.standIn })
     else if (state === 'failed') this._emit('failed', { ...ids, error, code, actions })
-    else this._emit('cancelled', { ...ids, receipt })
+    else this._emit('cancelled', { ...ids, receipt: view.receipt })
   }
 
   _emit (name, detail) {

@@ -112,8 +112,8 @@ export class Errand {
 
   async _send (signal) {
     const { key: idempotencyKey, fields } = this._past
-    // Who has too much under way should hear of it, and not wait without a word.
-    const persists = error => isPassing(error) && !(error instanceof RateLimited)
+    // A full queue and too much under way are worth a word; the line is not.
+    const persists = error => isPassing(error) && !(error instanceof RateLimited || error.code === 'queue_full')
     const job = await this._persist(signal, turn => {
       const options = { idempotencyKey, signal: turn }
       return this._mode === 'picture' ? this._queue.jobs.create(fields, options) : this._queue.enqueue(fields, options)

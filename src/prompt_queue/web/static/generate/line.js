@@ -82,7 +82,10 @@ export class Line extends EventTarget {
     }
   }
 
-  /** After `milliseconds`, or at once when the network is back. @param {number} milliseconds @param {AbortSignal} signal */
+  /**
+   * After `milliseconds`, or at once when the network is back.
+   * @param {number} milliseconds @param {AbortSignal} signal
+   */
   pause (milliseconds, signal) {
     return new Promise((resolve, reject) => {
       const stop = new AbortController()

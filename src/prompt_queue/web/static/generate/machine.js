@@ -75,7 +75,7 @@ export const isRunning = view => STAGES.includes(view.state)
  * @param {View} view @param {Record<string, any>} event @returns {View}
  */
 export function next (view, event) {
-  const { type, at } = event
+  const { type, at, job, wishes } = event
   switch (type) {
     case 'reset': return { ...initial(event.mode ?? view.mode), offline: view.offline }
     case 'line': return { ...view, offline: !event.up }
@@ -94,9 +94,9 @@ export function next (view, event) {
   // A word about a run that is over, or about another one, changes nothing.
   if (!isRunning(view)) return view
   switch (type) {
-    case 'accepted': return forward(awaited({ ...view, ...idsOf(event.job) }, event.job, at), stageOf(view, event.job), at)
-    case 'prompt': return forward(ofPrompt(view, event.job, event.wishes, at), stageOf(view, event.job), at)
-    case 'picture': return forward(ofPicture(view, event.job, event.wishes, at), stageOf(view, event.job), at)
+    case 'accepted': return forward(awaited({ ...view, ...idsOf(job) }, job, at), stageOf(view, job), at)
+    case 'prompt': return forward(ofPrompt(view, job, wishes, at), stageOf(view, job), at)
+    case 'picture': return forward(ofPicture(view, job, wishes, at), stageOf(view, job), at)
     case 'tick': return forward(view, view.state, at)
     default: throw new TypeError(`unknown event ${type}`)
   }
@@ -121,7 +121,8 @@ function refused (view, { code = null, sentence, retryable = true }) {
 }
 
 function ofPrompt (view, job, wishes, at) {
-  const heard = { ...view, ...idsOf(job), targetUrl: shownAddress(job.targetUrl) ?? view.targetUrl, text: longer(view, job) }
+  const targetUrl = shownAddress(job.targetUrl) ?? view.targetUrl
+  const heard = { ...view, ...idsOf(job), targetUrl, text: longer(view, job) }
   const standIn = view.standIn || job.standIn === true
   if (job.status === 'completed') {
     const facts = { text: job.generatedPrompt, prompt: job.generatedPrompt, source: job.source ?? null, standIn }
@@ -181,7 +182,8 @@ function forward (view, stage, at) {
 }
 
 function timeShare (view, at) {
-  const expected = Math.max(view.due === null || view.state === 'sending' ? USUAL[view.state] : view.due - view.since, 1000)
+  const unknown = view.due === null || view.state === 'sending'
+  const expected = Math.max(unknown ? USUAL[view.state] : view.due - view.since, 1000)
   return 1 - Math.exp(-1.6 * Math.max(0, at - view.since) / expected)
 }
 

@@ -4,11 +4,15 @@ import { el, fill, svg } from '../shared/dom.js'
 import { isRunning, shownAddress } from './machine.js'
 import { Reveal } from './reveal.js'
 
-const SPARK = 'M12 3l1.7 5.1a3 3 0 0 0 1.9 1.9l5.1 1.7-5.1 1.7a3 3 0 0 0-1.9 1.9L12 20.4l-1.7-5.1a3 3 0 0 0-1.9-1.9l-5.1-1.7 5.1-1.7a3 3 0 0 0 1.9-1.9z'
+const SPARK = 'M12 3l1.7 5.1a3 3 0 0 0 1.9 1.9l5.1 1.7-5.1 1.7a3 3 0 0 0-1.9 1.9L12 20.4l-1.7-5.1' +
+  'a3 3 0 0 0-1.9-1.9l-5.1-1.7 5.1-1.7a3 3 0 0 0 1.9-1.9z'
 
-const BAR = ['role', 'aria-labelledby', 'aria-valuemin', 'aria-valuemax', 'aria-valuenow', 'aria-valuetext', 'aria-hidden']
+const BAR = [
+  'role', 'aria-labelledby', 'aria-valuemin', 'aria-valuemax', 'aria-valuenow', 'aria-valuetext', 'aria-hidden'
+]
 
-const spark = () => svg('svg', { viewBox: '0 0 24 24', fill: 'currentColor', 'aria-hidden': 'true' }, svg('path', { d: SPARK }))
+const spark = () => svg('svg', { viewBox: '0 0 24 24', fill: 'currentColor', 'aria-hidden': 'true' },
+  svg('path', { d: SPARK }))
 
 /**
  * @param {Record<string, (event: Event) => void>} deeds  press, cancel, save, leave
@@ -16,7 +20,8 @@ const spark = () => svg('svg', { viewBox: '0 0 24 24', fill: 'currentColor', 'ar
  */
 export function build (deeds) {
   const nodes = { label: el('span') }
-  nodes.press = el('button', { type: 'button', class: 'press main', part: 'button', onclick: deeds.press }, spark(), nodes.label)
+  nodes.press = el('button', { type: 'button', class: 'press main', part: 'button', onclick: deeds.press },
+    spark(), nodes.label)
   nodes.thumb = el('span', { class: 'thumb', part: 'thumb' }, spark())
   nodes.title = el('p', { class: 'title', part: 'title', id: 'title', tabindex: -1 })
   nodes.detail = el('p', { class: 'detail', part: 'detail' })
@@ -35,12 +40,15 @@ export function build (deeds) {
   nodes.areaLabel = el('label', { for: 'own' })
   nodes.wrong = el('span', { class: 'wrong', id: 'own-wrong', part: 'error', role: 'alert' })
   nodes.save = el('button', { class: 'main', part: 'action action-own-save' })
-  nodes.leave = el('button', { type: 'button', class: 'leave', part: 'action action-own-leave', onclick: deeds.leave })
+  nodes.leave = el('button', {
+    type: 'button', class: 'leave', part: 'action action-own-leave', onclick: deeds.leave
+  })
   nodes.editor = el('form', { class: 'editor', part: 'editor', hidden: true, onsubmit: deeds.save },
     nodes.areaLabel, nodes.area, nodes.wrong, el('div', { class: 'row' }, nodes.save, nodes.leave))
   nodes.actions = el('div', { class: 'actions', part: 'actions' })
   nodes.card = el('div', { class: 'card', part: 'card', role: 'group', hidden: true },
-    el('div', { class: 'head', part: 'head' }, nodes.thumb, el('div', { class: 'says' }, nodes.title, nodes.detail), nodes.cancel),
+    el('div', { class: 'head', part: 'head' },
+      nodes.thumb, el('div', { class: 'says' }, nodes.title, nodes.detail), nodes.cancel),
     nodes.bar, nodes.body, nodes.editor, nodes.actions)
   nodes.status = el('p', { class: 'only-read', role: 'status' })
   nodes.reveal = new Reveal(nodes.text)
@@ -85,7 +93,10 @@ export function draw (nodes, view, words, { text, act, editing, disabled }) {
   if (drawn.actions !== actions.join() + actions.map(text).join()) {
     drawn.actions = actions.join() + actions.map(text).join()
     fill(nodes.actions, ...actions.map((action, index) => el('button', {
-      type: 'button', class: index === 0 && view.state === 'failed' ? 'main' : '', part: `action action-${action}`, onclick: () => act(action)
+      type: 'button',
+      class: index === 0 && view.state === 'failed' ? 'main' : '',
+      part: `action action-${action}`,
+      onclick: () => act(action)
     }, text(action))))
   }
   nodes.actions.hidden = actions.length === 0
@@ -102,7 +113,14 @@ function drawBar (nodes, view, words) {
   nodes.drawn.share = share
   // A bar is for what moves; afterwards it is a line.
   const said = isRunning(view)
-    ? { role: 'progressbar', 'aria-labelledby': 'title', 'aria-valuemin': 0, 'aria-valuemax': 100, 'aria-valuenow': Math.round(view.progress * 100), 'aria-valuetext': [words.title, words.detail].filter(Boolean).join(': ') }
+    ? {
+        role: 'progressbar',
+        'aria-labelledby': 'title',
+        'aria-valuemin': 0,
+        'aria-valuemax': 100,
+        'aria-valuenow': Math.round(view.progress * 100),
+        'aria-valuetext': [words.title, words.detail].filter(Boolean).join(': ')
+      }
     : { 'aria-hidden': 'true' }
   for (const name of BAR) {
     if (name in said) nodes.bar.setAttribute(name, said[name])
@@ -127,10 +145,15 @@ function drawGallery (nodes, view, text) {
   const target = shownAddress(view.targetUrl)
   const tiles = view.pictures.length > 0
     ? view.pictures.map((one, index) => el('a', {
-      class: 'tile', part: 'picture', href: one.url, target: '_blank', rel: 'noopener', 'aria-label': text('open').replace('{n}', index + 1)
+      class: 'tile',
+      part: 'picture',
+      href: one.url,
+      target: '_blank',
+      rel: 'noopener',
+      'aria-label': text('open').replace('{n}', index + 1)
     }, picture(one.url, text('picture-alt').replace('{n}', index + 1), one)))
-    : Array.from({ length: view.count }, () => el('div', { class: 'tile waits', part: 'placeholder', 'aria-hidden': 'true' },
-      target && picture(target, '')))
+    : Array.from({ length: view.count }, () => el('div',
+      { class: 'tile waits', part: 'placeholder', 'aria-hidden': 'true' }, target && picture(target, '')))
   fill(nodes.gallery, ...(shown ? tiles : []))
 }
 

@@ -54,7 +54,6 @@ export const STRINGS = {
   'own-save': 'Use this prompt',
   'own-leave': 'Leave it',
   'picture-alt': 'Picture {n} that was made',
-  'target-alt': 'The picture that is edited',
   open: 'Open picture {n}',
   region: 'AI prompt',
   'no-row': 'This button has no row-id yet.',
