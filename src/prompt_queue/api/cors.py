@@ -16,8 +16,8 @@ _ALLOWED: Final = (
     "X-Request-Id, traceparent"
 )
 _EXPOSED: Final = (
-    "ETag, Idempotency-Replayed, Link, Location, Preference-Applied, RateLimit, Retry-After, "
-    "X-Error-Code, X-Request-Id"
+    "ETag, Idempotency-Replayed, Link, Location, Preference-Applied, RateLimit, RateLimit-Policy, "
+    "Retry-After, X-Error-Code, X-Request-Id"
 )
 _REMEMBERED_SECONDS: Final = 600
 

@@ -23,7 +23,8 @@ _MOST_LOOKS = 20
 
 _ANSWERS = documented(
     "malformed_json", "body_too_large", "unsupported_media_type", "body_timeout",
-    "invalid_request", "invalid_parameter", "unauthorized", "forbidden", "identity_unavailable", "cron_disabled",
+    "invalid_request", "invalid_parameter", "unauthorized", "forbidden", "identity_unavailable",
+    "cron_disabled",
     "database_unavailable", "schema_behind", "misdirected_host", "cross_origin",
 )  # fmt: skip
 _DONE = frozenset({"retried", "cancelled"})
