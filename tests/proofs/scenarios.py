@@ -8,8 +8,10 @@ import asyncpg
 from tests.proofs.acts import PROMPT, Acts
 from tests.proofs.care import CARE
 from tests.proofs.outages import OUTAGES
+from tests.proofs.outbox import OUTBOX
 from tests.proofs.picture_fates import PICTURE_FATES
 from tests.proofs.pictures import PICTURES
+from tests.proofs.promises import PROMISES
 from tests.proofs.sharing import SHARING
 
 Scenario = Callable[[Acts, Acts], Awaitable[None]]
@@ -270,3 +272,5 @@ SCENARIOS: tuple[Scenario, ...] = (
     *PICTURES,
     *PICTURE_FATES,
 )
+OUTBOX_SCENARIOS: tuple[Scenario, ...] = (*OUTBOX, *PROMISES)
+"""Apart, because what they guard and what the others guard have no function in common."""
