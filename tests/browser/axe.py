@@ -4,6 +4,13 @@ from axe_playwright_python.async_playwright import Axe
 from playwright.async_api import Page
 
 THEMES = ("light", "dark")
+# Colours of the theme before, half-way to those of this one, are nobody's contrast.
+SETTLED = """async () => {
+  const frame = () => new Promise(requestAnimationFrame)
+  await frame()
+  await frame()
+  await Promise.allSettled(document.getAnimations().map(one => one.finished))
+}"""
 
 
 async def violations(page: Page) -> list[str]:
@@ -11,6 +18,7 @@ async def violations(page: Page) -> list[str]:
     found = []
     for theme in THEMES:
         await page.emulate_media(color_scheme=theme, reduced_motion="reduce")
+        await page.evaluate(SETTLED)
         results = await Axe().run(page)
         for one in results.response["violations"]:
             nodes = "; ".join(node["html"][:160] for node in one["nodes"][:5])

@@ -162,6 +162,7 @@ def routes(things: Things) -> dict[tuple[str, str], Route]:
         ("GET", "/design"): public,
         ("GET", "/static/{edition}/{path:path}"): public,
         ("GET", "/prompt-queue.js"): public,
+        ("GET", "/prompt-queue-generate.js"): public,
         ("GET", "/favicon.ico"): public,
         ("GET", "/openapi.json"): public,
         ("HEAD", "/openapi.json"): public,
