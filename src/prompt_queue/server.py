@@ -23,6 +23,7 @@ from prompt_queue.api import (
     ops_audit,
     ops_job_page,
     ops_jobs,
+    ops_limits,
     ops_overview,
     prompts,
     rows,
@@ -46,6 +47,7 @@ from prompt_queue.api.problems import (
     schema_does_not_fit,
 )
 from prompt_queue.api.request_spans import request_spans
+from prompt_queue.api.stream_room import StreamRoom
 from prompt_queue.api.watching import Views
 from prompt_queue.store.database import DatabaseRefused
 from prompt_queue.web import assets, documentation, pages
@@ -60,7 +62,7 @@ _ROUTERS = (
     timelines.router, webhook_endpoints.router, webhook_deliveries.router,
     job_creation.router, jobs.router, webhooks.router, ops.router, metrics.router,
     ops_overview.router, ops_acts.router, ops_jobs.router, ops_job_page.router,
-    ops_audit.router, me.router, tickets.router,
+    ops_audit.router, ops_limits.router, me.router, tickets.router,
     pages.router, documentation.router, assets.router,
 )  # fmt: skip
 # Refused before any statement: wrong password, no such database, not accepting connections.
@@ -103,7 +105,9 @@ def create_app(parts: Parts, version: str) -> FastAPI:
         },
     )
     app.state.parts = parts
-    app.state.live = Live(parts.event_store, Views(parts))
+    app.state.live = Live(
+        parts.event_store, Views(parts), StreamRoom(parts.user_streams, parts.most_streams)
+    )
     app.state.overview = OverviewLook(parts)
     app.state.page_facts = PageFacts(
         version=version,

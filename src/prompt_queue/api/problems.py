@@ -131,7 +131,9 @@ def schema_does_not_fit() -> Problem:
 def documented(*codes: str) -> dict[int | str, dict[str, Any]]:
     """The `responses` argument of a route that can answer with these problems."""
     by_status: dict[int | str, dict[str, Any]] = {}
-    for code in (*codes, "internal_error"):
+    # Whoever is identified is counted.
+    counted = ("too_many_requests",) if "identity_unavailable" in codes else ()
+    for code in (*codes, *counted, "internal_error"):
         kind = KINDS[code]
         described = by_status.setdefault(
             kind.status,
