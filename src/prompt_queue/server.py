@@ -12,6 +12,7 @@ from starlette.middleware import Middleware
 from prompt_queue.api import (
     control,
     events,
+    feedback,
     job_creation,
     job_list,
     jobs,
@@ -49,7 +50,7 @@ _ROUTERS = (
     job_list.router, events.negotiated, events.router,
     control.router, prompts.router, manual.router, rows.router, uploads.router,
     timelines.router, webhook_endpoints.router, webhook_deliveries.router,
-    job_creation.router, jobs.router, webhooks.router, ops.router, metrics.router,
+    job_creation.router, jobs.router, feedback.router, webhooks.router, ops.router, metrics.router,
     pages.router, documentation.router, assets.router,
 )  # fmt: skip
 # Refused before any statement: wrong password, no such database, not accepting connections.

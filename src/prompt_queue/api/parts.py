@@ -20,6 +20,7 @@ from prompt_queue.jobs.tick import TickReport
 from prompt_queue.storage.local import LocalPictures
 from prompt_queue.store.alert_store import AlertStore
 from prompt_queue.store.event_store import EventStore
+from prompt_queue.store.feedback_store import FeedbackStore
 from prompt_queue.store.intake import Intake
 from prompt_queue.store.model_store import ModelStore
 from prompt_queue.store.operator_store import OperatorStore
@@ -57,6 +58,7 @@ class Parts:
     row_store: RowStore
     worker_store: WorkerStore
     event_store: EventStore
+    feedback_store: FeedbackStore
     operator_store: OperatorStore
     model_store: ModelStore
     picture_store: PictureStore
