@@ -88,6 +88,9 @@ def create_app(parts: Parts, version: str) -> FastAPI:
         stand_in=parts.stand_in,
         picture_stand_in=parts.picture_stand_in,
         makes_pictures=parts.makes_pictures,
+        base_url=parts.base_url,
+        samples=tuple(parts.sample_names()),
+        upload_max_bytes=parts.upload_max_bytes,
     )
     for router in _ROUTERS:
         app.include_router(router)
