@@ -4,7 +4,7 @@ import { el } from '../shared/dom.js'
 import { sentence } from '../shared/session.js'
 import { MOST_REFERENCES, filesOf, known, refusal, store } from './pictures.js'
 
-/** Tells `change`, and `wrong` (detail: a sentence). */
+/** Tells `edit` by a person, `stored`, and `wrong` (detail: a sentence). */
 export class Intake extends HTMLElement {
   /** @param {{base: string, mostBytes: number, samples: string[]}} facts */
   constructor (facts) {
@@ -89,16 +89,17 @@ export class Intake extends HTMLElement {
   async _store (file, picture) {
     try {
       picture.url = await store(file)
-      this._change(this.target, this.refs)
+      this._show()
     } catch (error) {
-      this._change(this.target === picture ? null : this.target, this.refs.filter(one => one !== picture))
+      this.set(this.target === picture ? null : this.target, this.refs.filter(one => one !== picture))
       this._tell('wrong', `${file.name}: ${sentence(error)}`)
     }
+    this._tell('stored')
   }
 
   _change (target, refs) {
     this.set(target, refs)
-    this._tell('change')
+    this._tell('edit')
   }
 
   _show () {

@@ -20,6 +20,7 @@ export class Sheet extends HTMLElement {
     this._sending = false
     this._writing = false
     this._wrong = ''
+    this._held = null
     this._build()
     this._form.value = this._state
     this.intake.set(this._state.target ? known(this._state.target) : null, this._state.refs.map(known))
@@ -104,7 +105,8 @@ export class Sheet extends HTMLElement {
       el('div', { class: 'sheet-body' },
         el('div', { class: 'sheet-pictures' }, this._compare, this.intake),
         el('div', { class: 'sheet-side stack' }, this._notice, this._recap, this._form, this._waiting.node, this._prompt.node, this._failure.node, this._done.node, this._cancelled.node)))
-    this.intake.addEventListener('change', () => this._touched())
+    this.intake.addEventListener('edit', () => this._touched())
+    this.intake.addEventListener('stored', () => this._changed())
     this.intake.addEventListener('wrong', event => this._show({ wrong: event.detail }))
     this._form.addEventListener('change', () => this._touched())
     this._form.addEventListener('generate', () => this._generate())
@@ -140,8 +142,7 @@ export class Sheet extends HTMLElement {
     if (view === 'ready') this._showPrompt(stage, prompt)
     if (view === 'failed') this._failure.show({ prompt, picture })
     if (view === 'painted') this._done.show(picture, this._compare)
-    const active = document.activeElement
-    if (hadFocus && (active === document.body || !active?.checkVisibility())) this._focusOn(view)
+    if (hadFocus) this._keepFocus(view)
   }
 
   _showProgress (stage, prompt, picture) {
@@ -168,9 +169,15 @@ export class Sheet extends HTMLElement {
     if (!isWriting) this._prompt.feedback.show(`/api/prompt/queue/${id}`, 'Is it a good prompt?', prompt.feedback)
   }
 
-  _focusOn (view) {
+  /** Focus goes on with what happens; the title holds it while there is nothing to press. */
+  _keepFocus (view) {
+    const active = document.activeElement
+    const isLost = active === document.body || !active?.checkVisibility()
+    const isOver = active === this._title && this._held !== null && view !== this._held
+    if (!isLost && !isOver) return
     const places = { draft: this._form, ready: this._prompt.text, failed: this._failure.words, painted: this._compare, cancelled: this._cancelled.again }
     const place = view === 'prompting' || view === 'painting' ? (this._waiting.stop.hidden ? this._title : this._waiting.stop) : places[view]
+    this._held = place === this._title ? view : null
     place.focus({ preventScroll: true })
   }
 
@@ -193,7 +200,7 @@ export class Sheet extends HTMLElement {
   async _accept () {
     const text = this._prompt.text.value.trim()
     if (!text) throw new Lacking('The prompt is empty; write what is to be done.')
-    if (this.stage === 'failed') {
+    if (this._jobs.prompt?.status === 'failed') {
       await orders.supply(this._state.promptId, text)
       await this._lookAgain()
       return this._show({ writing: false })
