@@ -1,4 +1,4 @@
-"""Drives the whole job in the studio and writes docs/images/studio-*.png, for `make screenshots`."""
+"""`make screenshots`: drives the whole job in the studio and writes docs/images/studio-*.png."""
 
 import io
 import json

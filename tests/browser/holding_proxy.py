@@ -1,4 +1,4 @@
-"""A proxy that collects answers before it passes them on, as some in companies do: no stream ends."""
+"""A proxy that collects an answer before it passes it on, as some do: no stream comes through."""
 
 import asyncio
 from collections.abc import AsyncIterator

@@ -1,4 +1,4 @@
-"""How the studio looks and weighs: every stage, a telephone, both themes, stillness, bytes, paint."""
+"""How the studio looks and what it weighs: every stage, a telephone, both themes, stillness."""
 
 import re
 
