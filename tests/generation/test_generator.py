@@ -6,6 +6,7 @@ import logging
 import re
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 from uuid import UUID, uuid4
@@ -70,14 +71,21 @@ class Book:
         self.slow = 0.0
         self.pictures: list[SeenPicture] = []
         self.tokens: list[int] = []
+        self.usd: list[Decimal | None] = []
         self.send_in = 0.0
         self.refused = False
 
     async def intend(
-        self, claim: Claim, model: str, pictures: Sequence[SeenPicture], tokens: int
+        self,
+        claim: Claim,
+        model: str,
+        pictures: Sequence[SeenPicture],
+        tokens: int,
+        usd: Decimal | None,
     ) -> Intent:
         if self.refuses:
             raise self.refuses
+        self.usd.append(usd)
         self.lines.append(f"intend {model}")
         self.pictures = list(pictures)
         self.tokens.append(tokens)

@@ -11,6 +11,8 @@ from prompt_queue.jobs.webhooks import Wish
 from prompt_queue.store.database import Database, DatabaseRefused, Transaction
 from prompt_queue.store.prompt_store import JsonObject, Place
 from prompt_queue.store.wait_store import Promise, note_promise
+from prompt_queue.tracing import traceparent
+from prompt_queue.tracing.messages import PROMPTS, sending
 
 
 class RowMissing(Exception):
@@ -105,6 +107,16 @@ class Intake:
         Raises RowMissing, KeyReused, JobRefused, DatabaseUnavailable.
         """
         job_id = new_id()
+        with sending(PROMPTS, job_id):
+            return await self._enqueue(job, job_id, key, respond)
+
+    async def _enqueue(
+        self,
+        job: NewJob,
+        job_id: UUID,
+        key: IdempotencyKey | None,
+        respond: Callable[[UUID, Place], Reply] | None,
+    ) -> Enqueued:
         try:
             async with self._database.transaction() as transaction:
                 if key is not None and (earlier := await reserved_before(transaction, key, job_id)):
@@ -121,7 +133,7 @@ class Intake:
                     job.user_id,
                     job.max_retries,
                     job_id,
-                    job.options,
+                    job.options | trace_option(),
                 )
                 if job.webhook:
                     await transaction.row(
@@ -134,6 +146,12 @@ class Intake:
             raise explained(error, job.row_id) from error
         response = reply.response if reply else None
         return Enqueued(job_id=job_id, ahead=place.ahead, response=response)
+
+
+def trace_option() -> JsonObject:
+    """The present span for the row, where there is one."""
+    here = traceparent()
+    return {} if here is None else {"trace_context": here}
 
 
 async def reserved_before(

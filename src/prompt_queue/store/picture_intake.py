@@ -15,8 +15,10 @@ from prompt_queue.store.intake import (
     keep,
     place_in,
     reserved_before,
+    trace_option,
 )
 from prompt_queue.store.prompt_store import JsonObject, Place
+from prompt_queue.tracing.messages import PICTURES, sending
 
 _LACKS_SOMETHING = "23514"
 
@@ -75,6 +77,17 @@ class PictureIntake:
         place of its prompt. Raises RowMissing, KeyReused, JobIncomplete, JobRefused.
         """
         job_id, prompt_job_id = new_id(), new_id() if job.use_ai_prompt else None
+        with sending(PICTURES, job_id):
+            return await self._create(job, job_id, prompt_job_id, key, respond)
+
+    async def _create(
+        self,
+        job: NewPictureJob,
+        job_id: UUID,
+        prompt_job_id: UUID | None,
+        key: IdempotencyKey | None,
+        respond: Callable[[UUID, UUID | None, Place], Reply] | None,
+    ) -> Created:
         try:
             async with self._database.transaction() as transaction:
                 if key is not None and (earlier := await reserved_before(transaction, key, job_id)):
@@ -83,8 +96,8 @@ class PictureIntake:
                         response=earlier["response"],
                     )  # fmt: skip
                 await transaction.row(
-                    "create_picture_job", job.row_id, _request(job), job.user_id, job_id,
-                    prompt_job_id,
+                    "create_picture_job", job.row_id, _request(job) | trace_option(), job.user_id,
+                    job_id, prompt_job_id,
                 )  # fmt: skip
                 place = await place_in(transaction, prompt_job_id or job_id)
                 reply = respond(job_id, prompt_job_id, place) if respond else None
