@@ -19,7 +19,8 @@ export class Compare extends HTMLElement {
       this._before, this._after, el('span', { class: 'compare-line', 'aria-hidden': 'true' }),
       el('span', { class: 'compare-tag before', 'aria-hidden': 'true' }, 'Before'),
       el('span', { class: 'compare-tag after', 'aria-hidden': 'true' }, 'After'))
-    this._slider = el('input', { type: 'range', min: '0', max: '100', value: '50', id: `compare-${++number}`, 'aria-label': 'How much of the photograph before is shown' })
+    this._slider = el('input', { type: 'range', min: '0', max: '100', value: '50', id: `compare-${++number}`,
+      'aria-label': 'How much of the photograph before is shown' })
   }
 
   connectedCallback () {

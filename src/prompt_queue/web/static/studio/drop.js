@@ -9,7 +9,8 @@ let number = 0
 export class Drop extends HTMLElement {
   constructor () {
     super()
-    this._input = el('input', { type: 'file', accept: TYPES, multiple: true, class: 'only-read', id: `target-${++number}` })
+    this._input = el('input', { type: 'file', accept: TYPES, multiple: true, class: 'only-read',
+      id: `target-${++number}` })
     this._input.addEventListener('change', () => {
       this._tell([...this._input.files])
       this._input.value = ''
@@ -48,7 +49,8 @@ export class Drop extends HTMLElement {
         el('span', { class: 'drop-hint' }, 'or choose one, or paste it'))
     } else if (this.dataset.shown !== picture.shown) {
       this.dataset.shown = picture.shown
-      const photo = el('img', { src: picture.shown, alt: 'The photograph to be changed', onload: () => this._fit(photo), onerror: () => this._lost(photo) })
+      const photo = el('img', { src: picture.shown, alt: 'The photograph to be changed',
+        onload: () => this._fit(photo), onerror: () => this._lost(photo) })
       fill(this._face, photo, el('span', { class: 'drop-change' }, 'Choose another'))
     }
   }

@@ -54,7 +54,8 @@ export class Feed {
     try {
       const headers = { Accept: 'text/event-stream', ...identity() }
       const answer = await fetch('/api/events', { headers, signal: attempt.signal, cache: 'no-store' })
-      if (!answer.ok || !answer.body) return this._end(answer.status >= 500 || answer.status === 429 ? 'away' : 'blocked')
+      const isAway = answer.status >= 500 || answer.status === 429
+      if (!answer.ok || !answer.body) return this._end(isAway ? 'away' : 'blocked')
       const reader = answer.body.getReader()
       const parser = new EventParser()
       for (;;) {

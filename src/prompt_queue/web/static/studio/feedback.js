@@ -21,11 +21,13 @@ export class FeedbackForm extends HTMLElement {
     this._up = this._thumb('up', 'Good')
     this._down = this._thumb('down', 'Not good')
     this._reason = el('select', { class: 'input', id: `${id}-reason`, onchange: () => this._send() })
-    this._text = el('input', { class: 'input', id: `${id}-text`, maxlength: 500, autocomplete: 'off', placeholder: 'In your own words' })
+    this._text = el('input', { class: 'input', id: `${id}-text`, maxlength: 500, autocomplete: 'off',
+      placeholder: 'In your own words' })
     this._text.addEventListener('change', () => this._send())
     this._said = el('p', { class: 'feedback-said soft tiny', 'aria-live': 'polite' })
     this._question = el('span', { class: 'small soft', id: `${id}-question` })
-    this._thumbs = el('div', { class: 'row', role: 'group', 'aria-labelledby': `${id}-question` }, this._question, this._up, this._down)
+    this._thumbs = el('div', { class: 'row', role: 'group', 'aria-labelledby': `${id}-question` }, this._question,
+      this._up, this._down)
     this._why = el('div', { class: 'feedback-why', hidden: true },
       el('label', { class: 'only-read', for: `${id}-reason` }, 'Why'), this._reason,
       el('label', { class: 'only-read', for: `${id}-text` }, 'In your own words'), this._text)
@@ -37,7 +39,11 @@ export class FeedbackForm extends HTMLElement {
     if (!this.firstChild) this.append(this._thumbs, this._why, this._said)
   }
 
-  /** @param {string} path of the job @param {string} question @param {Record<string, any> | null} feedback as the job has it */
+  /**
+   * @param {string} path where it is kept
+   * @param {string} question
+   * @param {Record<string, any> | null} feedback as the job has it
+   */
   show (path, question, feedback) {
     this._question.textContent = question
     const told = JSON.stringify([path, feedback?.updatedAt])
@@ -62,9 +68,11 @@ export class FeedbackForm extends HTMLElement {
   }
 
   _thumb (verdict, name) {
-    const drawing = svg('svg', { viewBox: '0 0 24 24', width: 20, height: 20, 'aria-hidden': 'true' }, svg('path', { d: THUMB }))
+    const drawing = svg('svg', { viewBox: '0 0 24 24', width: 20, height: 20, 'aria-hidden': 'true' },
+      svg('path', { d: THUMB }))
     return el('button', {
-      type: 'button', class: `thumb ${verdict}`, 'aria-label': name, 'aria-pressed': 'false', onclick: () => this._press(verdict)
+      type: 'button', class: `thumb ${verdict}`, 'aria-label': name, 'aria-pressed': 'false',
+        onclick: () => this._press(verdict)
     }, drawing)
   }
 
@@ -88,7 +96,7 @@ export class FeedbackForm extends HTMLElement {
   async _call (request, thanks) {
     const path = this._path
     try {
-      await as(queue => queue.send({ path: `${path}/feedback`, repeatable: true, ...request }))
+      await as(queue => queue.send({ path, repeatable: true, ...request }))
       if (path === this._path) this._said.textContent = thanks
     } catch (error) {
       if (path === this._path) this._said.textContent = sentence(error)

@@ -18,7 +18,8 @@ const PLACE = 'prompt-queue.studio'
 
 /** @type {Hint} */
 export const EMPTY = {
-  rowId: null, target: null, refs: [], words: '', priority: 5, consent: false, atOnce: false, promptId: null, pictureId: null, edited: null
+  rowId: null, target: null, refs: [], words: '', priority: 5, consent: false, atOnce: false, promptId: null,
+    pictureId: null, edited: null
 }
 
 /** A sheet for a job that is there. @param {'prompt'|'picture'} kind @param {any} job @returns {Partial<Hint>} */

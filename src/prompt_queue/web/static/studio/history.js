@@ -13,14 +13,16 @@ export class JobHistory extends HTMLElement {
   constructor () {
     super()
     this._list = el('ul', { class: 'history' })
-    this._more = el('button', { class: 'button', type: 'button', hidden: true, onclick: () => this._load() }, 'Show more')
+    this._more = el('button', { class: 'button', type: 'button', hidden: true, onclick: () => this._load() },
+      'Show more')
     this._said = el('p', { class: 'empty', hidden: true })
     this._again = el('button', { class: 'button small', type: 'button', onclick: () => this.refresh() }, 'Try again')
     this._walk = null
   }
 
   connectedCallback () {
-    if (!this.firstChild) this.append(el('h2', {}, 'Earlier'), this._list, this._said, el('div', { class: 'row' }, this._more))
+    if (!this.firstChild) this.append(el('h2', {}, 'Earlier'), this._list, this._said,
+      el('div', { class: 'row' }, this._more))
   }
 
   /** Reads the lists from their beginning; as many entries as are shown. */
@@ -36,7 +38,8 @@ export class JobHistory extends HTMLElement {
     this._said.textContent = 'What you make is listed here, and stays.'
     fill(this._list, jobs.map(entry))
     this._more.hidden = isAll
-    for (const item of this._list.querySelectorAll('button')) item.addEventListener('click', () => this.dispatchEvent(new CustomEvent('open', { detail: { ...item.dataset } })))
+    for (const item of this._list.querySelectorAll('button')) item.addEventListener('click',
+      () => this.dispatchEvent(new CustomEvent('open', { detail: { ...item.dataset } })))
   }
 
   /** @param {unknown} error */
@@ -48,7 +51,8 @@ export class JobHistory extends HTMLElement {
   async _load (most = PAGE, isFirst = false) {
     const walk = this._walk
     const slow = setTimeout(() => {
-      if (!this._list.firstChild) fill(this._list, Array.from({ length: 4 }, () => el('li', { class: 'shimmer history-shimmer' })))
+      if (!this._list.firstChild) fill(this._list,
+        Array.from({ length: 4 }, () => el('li', { class: 'shimmer history-shimmer' })))
     }, SLOW)
     try {
       const found = isFirst ? [] : this._jobs
@@ -77,7 +81,8 @@ function walk () {
     })
     const jobs = []
     for (;;) {
-      const next = lists.filter(list => !list.head.done).sort((a, b) => Date.parse(b.head.value.createdAt) - Date.parse(a.head.value.createdAt))[0]
+      const made = list => Date.parse(list.head.value.createdAt)
+      const next = lists.filter(list => !list.head.done).sort((a, b) => made(b) - made(a))[0]
       if (!next || jobs.length === most) return { jobs, isAll: !next }
       const job = next.head.value
       next.head = await next.iterator.next()
@@ -97,7 +102,8 @@ function entry (job) {
   const photo = shown && el('img', { src: shown, alt: '', loading: 'lazy', onerror: () => photo.remove() })
   return el('li', { class: 'history-entry' },
     el('button', { type: 'button', 'data-kind': kind, 'data-id': job.jobId ?? job.promptJobId },
-      el('span', { class: 'history-photo' }, photo, !isDone && el('span', { class: `badge ${tone(job.status)}` }, word)),
+      el('span', { class: 'history-photo' }, photo,
+        !isDone && el('span', { class: `badge ${tone(job.status)}` }, word)),
       el('span', { class: 'history-words small' }, words),
       el('span', { class: 'history-time tiny soft' }, time(job.createdAt))))
 }

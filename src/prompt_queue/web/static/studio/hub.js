@@ -21,7 +21,10 @@ const NAMES = { prompt: 'promptJobId', picture: 'jobId' }
 export class Hub extends EventTarget {
   constructor () {
     super()
-    /** @type {Map<string, {kind: Kind, id: string, job: any, etag: string | null, due: number, asking: boolean, again: boolean}>} */
+    /**
+     * @type {Map<string, {kind: Kind, id: string, job: any, etag: string | null, due: number, asking: boolean, again:
+     *   boolean}>}
+     */
     this._known = new Map()
     this._feed = new Feed({ heard: (event, data) => this._heard(event, data), changed: line => this._turn(line) })
     this._isThere = true
@@ -39,14 +42,24 @@ export class Hub extends EventTarget {
   /** @param {string | null | undefined} id */
   job (id) { return this._known.get(id)?.job }
 
-  /** Keeps a job up to date from now on. @param {Kind} kind @param {string} id @param {any} [job] what is known of it */
+  /**
+   * Keeps a job up to date from now on.
+   * @param {Kind} kind
+   * @param {string} id
+   * @param {any} [job] what is known of it
+   */
   follow (kind, id, job = null) {
     if (!this._known.has(id)) this._known.set(id, { kind, id, job, etag: null, due: 0, asking: false, again: false })
     const found = this._known.get(id)
     return found
   }
 
-  /** Looks at once. @param {Kind} kind @param {string} id @returns {Promise<any>} the job, or undefined where there is none */
+  /**
+   * Looks at once.
+   * @param {Kind} kind
+   * @param {string} id
+   * @returns {Promise<any>} the job, or undefined where there is none
+   */
   async look (kind, id) {
     await this._ask(this.follow(kind, id))
     return this.job(id)
@@ -83,7 +96,8 @@ export class Hub extends EventTarget {
     one.asking = true
     try {
       const headers = { ...identity(), ...(one.etag && { 'If-None-Match': one.etag }) }
-      const answer = await fetch(ROUTES[one.kind] + one.id, { headers, cache: 'no-store', signal: AbortSignal.timeout(10000) })
+      const answer = await fetch(ROUTES[one.kind] + one.id,
+        { headers, cache: 'no-store', signal: AbortSignal.timeout(10000) })
       if (answer.status === 200) {
         one.etag = answer.headers.get('etag')
         this._take(one, await answer.json())
@@ -133,7 +147,8 @@ export class Hub extends EventTarget {
 
   _found (kind, job) {
     const id = job[NAMES[kind]]
-    if (!this._known.has(id)) this.dispatchEvent(new CustomEvent('stranger', { detail: { kind, id, event: 'snapshot' } }))
+    if (!this._known.has(id)) this.dispatchEvent(new CustomEvent('stranger',
+      { detail: { kind, id, event: 'snapshot' } }))
   }
 
   _turn (line) {

@@ -4,9 +4,11 @@ import { el } from '../shared/dom.js'
 import { sentence } from '../shared/session.js'
 import { MOST_REFERENCES, filesOf, known, refusal, store } from './pictures.js'
 
+/** @typedef {{base: string, makesPictures: boolean, mostBytes: number, samples: string[]}} Facts */
+
 /** Tells `edit` by a person, `stored`, and `wrong` (detail: a sentence). */
 export class Intake extends HTMLElement {
-  /** @param {{base: string, mostBytes: number, samples: string[]}} facts */
+  /** @param {Facts} facts */
   constructor (facts) {
     super()
     this._facts = facts

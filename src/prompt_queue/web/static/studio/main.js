@@ -20,15 +20,19 @@ const MOST_FOUND = 6
 class Studio extends HTMLElement {
   connectedCallback () {
     const { base, makesPictures, mostBytes, samples } = this.dataset
-    this._facts = { base, makesPictures: makesPictures === 'true', mostBytes: Number(mostBytes), samples: samples.split(' ') }
+    this._facts = { base, makesPictures: makesPictures === 'true', mostBytes: Number(mostBytes),
+      samples: samples.split(' ') }
     this._hub = new Hub()
     /** @type {Sheet[]} */
     this._sheets = []
     this._desk = el('div', { class: 'desk' })
     this._history = el('pq-history')
-    this._line = el('p', { class: 'notice warn', hidden: true }, 'The server cannot be reached. It is tried again by itself; nothing is lost.')
-    const add = el('button', { class: 'button', type: 'button', onclick: () => this._add().intake.focus() }, 'Add another picture')
-    this.replaceChildren(el('div', { class: 'line', role: 'status' }, this._line), this._desk, el('div', { class: 'row desk-more' }, add), this._history)
+    this._line = el('p', { class: 'notice warn', hidden: true },
+      'The server cannot be reached. It is tried again by itself; nothing is lost.')
+    const add = el('button', { class: 'button', type: 'button', onclick: () => this._add().intake.focus() },
+      'Add another picture')
+    this.replaceChildren(el('div', { class: 'line', role: 'status' }, this._line), this._desk,
+      el('div', { class: 'row desk-more' }, add), this._history)
     this._listen()
     this._begin()
   }
@@ -54,7 +58,8 @@ class Studio extends HTMLElement {
       const files = filesOf(event.clipboardData)
       if (!files.length) return
       event.preventDefault()
-      const sheet = this._sheets.find(one => one.contains(document.activeElement)) ?? this._sheets.find(one => one.stage === 'draft') ?? this._add()
+      const sheet = this._sheets.find(one => one.contains(document.activeElement)) ??
+        this._sheets.find(one => one.stage === 'draft') ?? this._add()
       sheet.intake.add(files, sheet.intake.target !== null)
     })
     // A photograph that is dropped beside its place is not opened in the place of the page.

@@ -28,7 +28,12 @@ export async function makeRow ({ targetUrl, refUrls }) {
   return (await as(queue => queue.rows.create({ targetUrl, refUrls }))).rowId
 }
 
-/** A prompt alone. @param {Order} order @param {string} [existingPrompt] to be made better @returns {Promise<string>} its id */
+/**
+ * A prompt alone.
+ * @param {Order} order
+ * @param {string} [existingPrompt] to be made better
+ * @returns {Promise<string>} its id
+ */
 export async function askForPrompt (order, existingPrompt) {
   const fields = {
     ...shared(order),
@@ -41,7 +46,8 @@ export async function askForPrompt (order, existingPrompt) {
 
 /** Prompt and picture in one. @param {Order} order @returns {Promise<{jobId: string, promptJobId: string | null}>} */
 export function askForBoth (order) {
-  const fields = { ...shared(order), useAiPrompt: true, stream: true, ...(order.words && { userInstructions: order.words }) }
+  const fields = { ...shared(order), useAiPrompt: true, stream: true,
+    ...(order.words && { userInstructions: order.words }) }
   return once('both', fields, options => as(queue => queue.jobs.create(fields, options)))
 }
 
@@ -62,7 +68,8 @@ export async function cancel ({ promptId, pictureId }) {
 }
 
 /** Tries what failed again. */
-export const retry = ({ promptId, pictureId }) => as(queue => pictureId ? queue.jobs.retry(pictureId) : queue.retry(promptId))
+export const retry = ({ promptId, pictureId }) => as(queue => pictureId
+  ? queue.jobs.retry(pictureId) : queue.retry(promptId))
 
 /** Ends a prompt job with a prompt by hand. @param {string} id @param {string} prompt */
 export const supply = (id, prompt) => as(queue => queue.setPrompt(id, prompt))

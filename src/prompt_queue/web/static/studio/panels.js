@@ -2,7 +2,7 @@
 
 import { el, say } from '../shared/dom.js'
 import { ownPath } from './pictures.js'
-import { actionsAfter } from './stage.js'
+import { actionsAfter, originOf } from './stage.js'
 
 /** @typedef {Record<string, (event: Event) => void>} Deeds */
 
@@ -14,25 +14,47 @@ let number = 0
 export function waitingPanel ({ cancel }) {
   const progress = el('pq-progress')
   const stop = button('Cancel', cancel)
-  return { node: el('div', { class: 'stack panel-waiting' }, progress, el('div', { class: 'row' }, stop)), progress, stop }
+  return { node: el('div', { class: 'stack' }, progress, el('div', { class: 'row' }, stop)), progress, stop }
 }
 
-/** A prompt to read, to edit and to accept; also the place for one by hand. @param {Deeds} deeds @param {boolean} makesPictures */
+/**
+ * A prompt to read, to edit and to accept; also the place for one by hand.
+ * @param {Deeds} deeds
+ * @param {boolean} makesPictures
+ */
 export function promptPanel ({ accept, improve, again, change, copy, edited }, makesPictures) {
   const id = `prompt-${++number}`
   const label = el('label', { for: id }, 'The prompt')
-  const text = el('textarea', { class: 'input prompt-text', id, maxlength: 2000, 'aria-describedby': `${id}-origin`, oninput: edited })
+  const text = el('textarea', { class: 'input prompt-text', id, maxlength: 2000, 'aria-describedby': `${id}-origin`,
+    oninput: edited })
   const origin = el('p', { class: 'hint', id: `${id}-origin` })
   const yes = button(makesPictures ? 'Make the picture' : 'Copy the prompt', makesPictures ? accept : copy, 'primary')
-  const more = el('div', { class: 'row wrap' }, yes, button('Improve it', improve), button('Ask again', again), button('Start over', change, 'quiet'))
+  const more = el('div', { class: 'row wrap' }, yes, button('Improve it', improve), button('Ask again', again),
+    button('Start over', change, 'quiet'))
   const own = button('Use this prompt', accept, 'primary')
   const write = el('div', { class: 'row wrap', hidden: true }, own, button('Start over', change, 'quiet'))
   const feedback = el('pq-feedback')
-  const node = el('div', { class: 'stack' }, el('div', { class: 'field prompt-field' }, label, text, origin, makesPictures && button('Copy', copy, 'quiet small')), more, write, feedback)
-  return { node, label, text, origin, yes, own, more, write, feedback }
+  const node = el('div', { class: 'stack' }, el('div', { class: 'field prompt-field' }, label, text, origin,
+    makesPictures && button('Copy', copy, 'quiet small')), more, write, feedback)
+  return {
+    node,
+    text,
+    show (promptId, prompt, isWriting) {
+      label.textContent = isWriting ? 'Your own prompt' : 'The prompt'
+      origin.textContent = isWriting
+        ? 'Say what is to be done to the photograph, in a sentence or two.'
+        : `${originOf(prompt)} You can change it.`
+      more.hidden = feedback.hidden = isWriting
+      write.hidden = !isWriting
+      if (!isWriting) feedback.show(`/api/prompt/queue/${promptId}/feedback`, 'Is it a good prompt?', prompt.feedback)
+    }
+  }
 }
 
-/** Puts a text into the clipboard, or selects it where the browser does not let a page do that. @param {HTMLTextAreaElement} text */
+/**
+ * Puts a text into the clipboard, or selects it where the browser does not let a page do that.
+ * @param {HTMLTextAreaElement} text
+ */
 export async function copy (text) {
   try {
     await navigator.clipboard.writeText(text.value)
@@ -52,7 +74,8 @@ export function failurePanel ({ retry, write, edit, change }) {
     edit: button('Change the prompt', edit),
     change: button('Change pictures or words', change)
   }
-  const node = el('div', { class: 'stack' }, el('div', { class: 'notice bad', role: 'alert' }, words), el('div', { class: 'row wrap' }, Object.values(buttons)))
+  const node = el('div', { class: 'stack' }, el('div', { class: 'notice bad', role: 'alert' }, words),
+    el('div', { class: 'row wrap' }, Object.values(buttons)))
   return {
     node,
     words,
@@ -82,7 +105,8 @@ export function donePanel ({ edit, change }) {
       compare.show(ownPath(picture.targetUrl) ?? '', ownPath(made?.url) ?? '')
       open.href = ownPath(made?.url) ?? made?.url ?? ''
       prompt.textContent = picture.prompt
-      feedback.show(`/api/jobs/${picture.jobId}`, 'Do you like the picture?', made?.feedback)
+      feedback.show(`/api/jobs/${picture.jobId}/feedback?number=${made?.number ?? 1}`, 'Do you like the picture?',
+        made?.feedback)
     }
   }
 }
@@ -91,5 +115,6 @@ export function donePanel ({ edit, change }) {
 export function cancelledPanel ({ change }) {
   const words = el('p', {}, 'Cancelled.')
   const again = button('Start over', change, 'primary')
-  return { node: el('div', { class: 'stack' }, el('div', { class: 'notice' }, words), el('div', { class: 'row' }, again)), words, again }
+  const node = el('div', { class: 'stack' }, el('div', { class: 'notice' }, words), el('div', { class: 'row' }, again))
+  return { node, words, again }
 }

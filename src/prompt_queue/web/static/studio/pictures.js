@@ -12,8 +12,13 @@ export const MOST_REFERENCES = 16
  * @param {{name: string, type: string, size: number}} file @param {number} mostBytes
  */
 export function refusal ({ name, type, size }, mostBytes) {
-  if (!TYPES.split(',').includes(type)) return `${name || 'This'} is not a JPEG, PNG or WebP. Save it as one of these and try again.`
-  if (size > mostBytes) return `${name || 'This picture'} has ${megabytes(size)}; at most ${megabytes(mostBytes)} fit. Make it smaller and try again.`
+  if (!TYPES.split(',').includes(type)) {
+    return `${name || 'This'} is not a JPEG, PNG or WebP. Save it as one of these and try again.`
+  }
+  if (size > mostBytes) {
+    const [found, most] = [size, mostBytes].map(megabytes)
+    return `${name || 'This picture'} has ${found}; at most ${most} fit. Make it smaller and try again.`
+  }
   return null
 }
 

@@ -11,7 +11,8 @@ export class JobProgress extends HTMLElement {
     this._title = el('p', { class: 'progress-title', 'aria-live': 'polite' })
     this._left = el('p', { class: 'progress-left soft small', 'aria-hidden': 'true' })
     this._fill = el('i')
-    this._bar = el('div', { class: 'bar', role: 'progressbar', 'aria-label': 'Progress', 'aria-valuemin': '0', 'aria-valuemax': '100' }, this._fill)
+    this._bar = el('div', { class: 'bar', role: 'progressbar', 'aria-label': 'Progress', 'aria-valuemin': '0',
+      'aria-valuemax': '100' }, this._fill)
     this._detail = el('p', { class: 'progress-detail soft small' })
     this._text = el('p', { class: 'progress-text', 'aria-hidden': 'true' })
     this._share = 0
@@ -21,7 +22,8 @@ export class JobProgress extends HTMLElement {
   }
 
   connectedCallback () {
-    if (!this.firstChild) this.append(el('div', { class: 'progress-head' }, this._title, this._left), this._bar, this._detail, this._text)
+    if (!this.firstChild) this.append(el('div', { class: 'progress-head' }, this._title, this._left), this._bar,
+      this._detail, this._text)
     this._clock ??= setInterval(() => this._tick(), 500)
   }
 

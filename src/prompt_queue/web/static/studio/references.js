@@ -10,7 +10,8 @@ export class ReferenceList extends HTMLElement {
   constructor () {
     super()
     this._list = el('ol', { class: 'references', 'aria-label': 'Reference pictures' })
-    this._input = el('input', { type: 'file', accept: TYPES, multiple: true, class: 'only-read', id: `references-${++number}` })
+    this._input = el('input', { type: 'file', accept: TYPES, multiple: true, class: 'only-read',
+      id: `references-${++number}` })
     this._input.addEventListener('change', () => {
       this.dispatchEvent(new CustomEvent('files', { detail: [...this._input.files] }))
       this._input.value = ''
@@ -67,7 +68,8 @@ export class ReferenceList extends HTMLElement {
       class: 'reference-photo', type: 'button', 'aria-label': name, 'aria-disabled': this._isLocked && 'true',
       'aria-description': this._isLocked ? null : 'Left and right arrow keys move it, Delete takes it away.',
       onkeydown: event => this._key(event, at)
-    }, el('img', { src: picture.shown, alt: '', draggable: 'false' }), el('span', { class: 'reference-number' }, String(at + 1))),
+    }, el('img', { src: picture.shown, alt: '', draggable: 'false' }),
+      el('span', { class: 'reference-number' }, String(at + 1))),
     !this._isLocked && el('div', { class: 'reference-tools' },
       this._tool('←', `Move reference ${at + 1} left`, at > 0, () => this._move(at, at - 1)),
       this._tool('→', `Move reference ${at + 1} right`, at < this._pictures.length - 1, () => this._move(at, at + 1)),

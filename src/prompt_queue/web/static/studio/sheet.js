@@ -1,18 +1,21 @@
-/** One job sheet: the pictures on the left; on the right what is wanted, what happens, and what came of it. */
+/** One job sheet: what is ordered on it, and what its buttons do. */
 
-import { el } from '../shared/dom.js'
 import { sentence } from '../shared/session.js'
-import { priorityWord } from './form.js'
-import { EMPTY } from './hints.js'
-import { Intake } from './intake.js'
+import { EMPTY, hintOf } from './hints.js'
 import * as orders from './orders.js'
-import { cancelledPanel, copy, donePanel, failurePanel, promptPanel, waitingPanel } from './panels.js'
+import { copy } from './panels.js'
 import { known } from './pictures.js'
-import { badgeOf, originOf, progressOf, receiptOf, stageOf } from './stage.js'
+import { SheetView } from './sheet-view.js'
+import { receiptOf } from './stage.js'
 
 /** Tells `change` when there is something new to remember, and `close`. */
-export class Sheet extends HTMLElement {
-  /** @param {{hub: import('./hub.js').Hub, facts: {base: string, makesPictures: boolean, mostBytes: number, samples: string[]}, hint?: Partial<import('./hints.js').Hint>}} parts */
+export class Sheet extends SheetView {
+  /**
+   * @param {object} parts
+   * @param {import('./hub.js').Hub} parts.hub
+   * @param {import('./intake.js').Facts} parts.facts
+   * @param {Partial<import('./hints.js').Hint>} [parts.hint]
+   */
   begin ({ hub, facts, hint = {} }) {
     this._hub = hub
     this._facts = facts
@@ -21,17 +24,20 @@ export class Sheet extends HTMLElement {
     this._writing = false
     this._wrong = ''
     this._held = null
-    this._build()
+    this._build(this._deeds())
+    this._listen()
     this._form.value = this._state
     this.intake.set(this._state.target ? known(this._state.target) : null, this._state.refs.map(known))
-    for (const [kind, id] of [['prompt', this._state.promptId], ['picture', this._state.pictureId]]) if (id) hub.follow(kind, id)
+    this._follow()
     this.render()
     return this
   }
 
   get rowId () { return this._state.rowId }
-  get stage () { return stageOf(this._jobs) }
-  get isUntouched () { return this.stage === 'draft' && !this.intake.target && !this.intake.refs.length && !this._form.value.words }
+  get isUntouched () {
+    return this.stage === 'draft' && !this.intake.target && !this.intake.refs.length && !this._form.value.words
+  }
+
 
   /** What to remember of it. @returns {import('./hints.js').Hint} */
   get hint () {
@@ -43,39 +49,29 @@ export class Sheet extends HTMLElement {
   /** Whether it shows this job. @param {string} id */
   has (id) { return id === this._state.promptId || id === this._state.pictureId }
 
-  /** A newer job of its row, ordered elsewhere, in another tab perhaps. @param {'prompt'|'picture'} kind @param {any} job */
+  /**
+   * A newer job of its row, ordered elsewhere, in another tab perhaps.
+   * @param {'prompt'|'picture'} kind
+   * @param {any} job
+   */
   adopt (kind, job) {
     const { prompt, picture } = this._jobs
     const present = picture ?? prompt
     const isBusy = this._sending || (this.stage === 'draft' && this.contains(document.activeElement))
     if (isBusy || (present && Date.parse(present.createdAt) >= Date.parse(job.createdAt))) return
-    this._take(kind === 'picture' ? { pictureId: job.jobId, promptId: job.promptJobId } : { promptId: job.promptJobId, pictureId: null })
+    const { promptId, pictureId = null } = hintOf(kind, job)
+    this._take({ promptId, pictureId })
     this.intake.set(known(job.targetUrl), job.refUrls.map(known))
   }
 
   /** A job is not there any more, or was never this user's. @param {string} id */
   lose (id) {
-    if (this.has(id)) this._take(id === this._state.pictureId ? { pictureId: null } : { promptId: null, pictureId: null })
+    if (id === this._state.pictureId) this._take({ pictureId: null })
+    else if (id === this._state.promptId) this._take({ promptId: null, pictureId: null })
   }
 
-  setNumber (number) {
-    this._title.textContent = `Picture ${number}`
-    this._close.setAttribute('aria-label', `Put picture ${number} away`)
-  }
-
-  get _jobs () {
-    const { promptId, pictureId } = this._state
-    return { prompt: this._hub.job(promptId), picture: this._hub.job(pictureId), sending: this._sending || this._isUnknown }
-  }
-
-  /** A job that was named but not yet looked at. */
-  get _isUnknown () {
-    const { promptId, pictureId } = this._state
-    return pictureId ? !this._hub.job(pictureId) : promptId ? !this._hub.job(promptId) : false
-  }
-
-  _build () {
-    const deeds = {
+  _deeds () {
+    return {
       cancel: () => this._do(() => this._cancel()),
       accept: () => this._do(() => this._accept()),
       improve: () => this._order(order => this._asked(order, this._prompt.text.value.trim())),
@@ -87,24 +83,9 @@ export class Sheet extends HTMLElement {
       copy: () => copy(this._prompt.text),
       edited: () => this._edited()
     }
-    this._title = el('h2', { tabindex: '-1' })
-    this._badge = el('span', { class: 'badge' })
-    this._close = el('button', { class: 'button quiet icon', type: 'button', onclick: () => this.dispatchEvent(new CustomEvent('close')) }, '×')
-    this.intake = new Intake(this._facts)
-    this._compare = el('pq-compare', { hidden: true })
-    this._form = el('pq-order-form', { 'makes-pictures': this._facts.makesPictures })
-    this._recap = el('p', { class: 'recap small soft' })
-    this._notice = el('div', { class: 'notice bad', role: 'alert', hidden: true })
-    this._waiting = waitingPanel(deeds)
-    this._prompt = promptPanel(deeds, this._facts.makesPictures)
-    this._failure = failurePanel(deeds)
-    this._done = donePanel(deeds)
-    this._cancelled = cancelledPanel(deeds)
-    this.append(
-      el('header', { class: 'sheet-head' }, this._title, this._badge, this._close),
-      el('div', { class: 'sheet-body' },
-        el('div', { class: 'sheet-pictures' }, this._compare, this.intake),
-        el('div', { class: 'sheet-side stack' }, this._notice, this._recap, this._form, this._waiting.node, this._prompt.node, this._failure.node, this._done.node, this._cancelled.node)))
+  }
+
+  _listen () {
     this.intake.addEventListener('edit', () => this._touched())
     this.intake.addEventListener('stored', () => this._changed())
     this.intake.addEventListener('wrong', event => this._show({ wrong: event.detail }))
@@ -113,76 +94,9 @@ export class Sheet extends HTMLElement {
     this._form.addEventListener('ask', () => this._ask())
   }
 
-  /** Shows what is known now. */
-  render () {
-    const { prompt, picture } = this._jobs
-    const stage = this.stage
-    const view = stage === 'failed' && this._writing ? 'ready' : stage === 'sending' ? 'prompting' : stage
-    const hadFocus = this.contains(document.activeElement)
-    this.dataset.stage = stage
-    const [word, tone] = badgeOf(stage)
-    this._badge.textContent = word
-    this._badge.className = `badge ${tone}`
-    this._badge.hidden = !word
-    this._notice.hidden = !this._wrong
-    this._notice.textContent = this._wrong
-    this.intake.lock(stage !== 'draft')
-    this.intake.hidden = view === 'painted'
-    this._compare.hidden = view !== 'painted'
-    this._form.hidden = view !== 'draft'
-    this._recap.hidden = view === 'draft'
-    const { words, priority } = this._form.value
-    this._recap.textContent = `${words ? `“${words}”` : 'Without words of yours'} · ${priorityWord(picture?.priority ?? prompt?.priority ?? priority)}`
-    this._waiting.node.hidden = !['prompting', 'painting'].includes(view)
-    this._prompt.node.hidden = view !== 'ready'
-    this._failure.node.hidden = view !== 'failed'
-    this._done.node.hidden = view !== 'painted'
-    this._cancelled.node.hidden = view !== 'cancelled'
-    if (view === 'prompting' || view === 'painting') this._showProgress(stage, prompt, picture)
-    if (view === 'ready') this._showPrompt(stage, prompt)
-    if (view === 'failed') this._failure.show({ prompt, picture })
-    if (view === 'painted') this._done.show(picture, this._compare)
-    if (hadFocus) this._keepFocus(view)
-  }
-
-  _showProgress (stage, prompt, picture) {
-    const job = picture ?? prompt
-    const run = `${this._state.promptId ?? ''} ${this._state.pictureId ?? ''}`
-    const text = job?.partialPrompt ?? (stage === 'painting' ? picture.prompt : '')
-    const left = stage === 'sending' ? null : job?.estimatedWaitTime
-    this._waiting.progress.show(progressOf(stage === 'sending' ? { isSending: this._sending } : { prompt, picture }), { run, seconds: left, text, isWritten: stage === 'painting' })
-    this._waiting.stop.hidden = stage === 'sending'
-  }
-
-  _showPrompt (stage, prompt) {
-    const isWriting = stage === 'failed'
-    const id = this._state.promptId
-    if (this._promptOf !== `${id} ${stage}`) {
-      this._promptOf = `${id} ${stage}`
-      this._prompt.text.value = this._state.edited ?? prompt?.generatedPrompt ?? ''
-    }
-    this._prompt.label.textContent = isWriting ? 'Your own prompt' : 'The prompt'
-    this._prompt.origin.textContent = isWriting ? 'Say what is to be done to the photograph, in a sentence or two.' : `${originOf(prompt)} You can change it.`
-    this._prompt.more.hidden = isWriting
-    this._prompt.write.hidden = !isWriting
-    this._prompt.feedback.hidden = isWriting
-    if (!isWriting) this._prompt.feedback.show(`/api/prompt/queue/${id}`, 'Is it a good prompt?', prompt.feedback)
-  }
-
-  /** Focus goes on with what happens; the title holds it while there is nothing to press. */
-  _keepFocus (view) {
-    const active = document.activeElement
-    const isLost = active === document.body || !active?.checkVisibility()
-    const isOver = active === this._title && this._held !== null && view !== this._held
-    if (!isLost && !isOver) return
-    const places = { draft: this._form, ready: this._prompt.text, failed: this._failure.words, painted: this._compare, cancelled: this._cancelled.again }
-    const place = view === 'prompting' || view === 'painting' ? (this._waiting.stop.hidden ? this._title : this._waiting.stop) : places[view]
-    this._held = place === this._title ? view : null
-    place.focus({ preventScroll: true })
-  }
-
   _generate () {
-    if (!this._form.value.words) return this._lacks('Say what should change, or let Grok write it with AI Generate.', this._form)
+    if (!this._form.value.words) return this._lacks('Say what should change, or let Grok write it with AI Generate.',
+      this._form)
     this._order(async order => this._take(ids(await orders.makePicture(order, order.words))))
   }
 
@@ -235,7 +149,8 @@ export class Sheet extends HTMLElement {
 
   async _lookAgain () {
     const { promptId, pictureId } = this._state
-    await Promise.all([promptId && this._hub.look('prompt', promptId), pictureId && this._hub.look('picture', pictureId)])
+    await Promise.all([promptId && this._hub.look('prompt', promptId),
+      pictureId && this._hub.look('picture', pictureId)])
   }
 
   /** Everything an order needs, uploads awaited, in a row of its own. @returns {Promise<orders.Order>} */
@@ -272,11 +187,16 @@ export class Sheet extends HTMLElement {
 
   _take (jobs) {
     Object.assign(this._state, { edited: null, ...jobs })
-    if (this._state.promptId) this._hub.follow('prompt', this._state.promptId)
-    if (this._state.pictureId) this._hub.follow('picture', this._state.pictureId)
+    this._follow()
     this._promptOf = null
     this._show({ writing: false, wrong: '' })
     this._changed()
+  }
+
+  _follow () {
+    const { promptId, pictureId } = this._state
+    if (promptId) this._hub.follow('prompt', promptId)
+    if (pictureId) this._hub.follow('picture', pictureId)
   }
 
   _show ({ sending = this._sending, writing = this._writing, wrong = this._wrong }) {

@@ -37,7 +37,9 @@ export const badgeOf = stage => BADGES[stage]
  */
 export function progressOf ({ prompt, picture, isSending = true }) {
   const job = picture ?? prompt
-  if (!job) return step('sending', isSending ? 'Handing over your pictures' : 'Looking up where this stands', '', 0, 0.04)
+  if (!job) {
+    return step('sending', isSending ? 'Handing over your pictures' : 'Looking up where this stands', '', 0, 0.04)
+  }
   const reason = job.waitingReason
   const told = reason && reason.code !== 'position' && reason.code !== 'waiting_prompt' ? reason.detail : ''
   if (job.partialPrompt) return step('writing', 'Writing the prompt', told, 0.45, picture ? 0.5 : 0.95)
@@ -50,7 +52,9 @@ export function progressOf ({ prompt, picture, isSending = true }) {
   if (job.status === 'submission_unknown') {
     return step('unknown', 'Finding out what became of the order', told, 0.6, 0.65)
   }
-  if (job.status === 'submitted' || job.status === 'running') return step('painting', 'Making the picture', told, 0.6, 0.94)
+  if (job.status === 'submitted' || job.status === 'running') {
+    return step('painting', 'Making the picture', told, 0.6, 0.94)
+  }
   return step('picture-queued', 'The picture is in line', told, 0.5, 0.6)
 }
 
@@ -92,5 +96,6 @@ export function originOf ({ source, model, standIn, degraded }) {
 export function receiptOf (receipt) {
   if (receipt.sentence) return receipt.sentence
   if (receipt.callInFlight) return 'Cancelled. A call to Grok is on its way and may still be charged.'
-  return receipt.calls ? 'Cancelled. What was asked before stays paid; nothing more is spent.' : 'Cancelled before anything was spent.'
+  return receipt.calls ? 'Cancelled. What was asked before stays paid; nothing more is spent.'
+    : 'Cancelled before anything was spent.'
 }
