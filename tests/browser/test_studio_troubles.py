@@ -94,7 +94,7 @@ async def test_a_picture_that_failed_is_made_anew_or_with_another_prompt(
     await one.get_by_role("button", name="Make the picture").click()
     await one.get_by_role("button", name="Try again").click(timeout=LONG)
     await done(one)
-    await expect(one.get_by_text("Make the suit yellow.")).to_be_visible()
+    await expect(one.locator(".done-prompt")).to_have_text("Make the suit yellow.")
 
 
 async def test_a_cancel_says_what_it_stopped(page: Page, xai_stand_in: StandIn) -> None:
