@@ -12,7 +12,7 @@ TRIALS ?= 1
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help up test check format lock bench gate soak lab failover hosts pictures screenshots sql-bundle docs fresh
+.PHONY: help up test check format audit lock bench gate soak lab failover hosts pictures screenshots sql-bundle docs fresh
 
 # A .venv whose Python is gone, or that was moved here with the folder, is filled again.
 ifneq ($(shell $(BOOTSTRAP) usable && echo yes),yes)
@@ -44,16 +44,18 @@ check: $(DEV) ## format, lint, types, import floors, SQL, generated files; chang
 	$(BIN)/python tools/configuration_docs.py --check
 	$(BIN)/python tools/failure_docs.py --check
 	$(BIN)/python tools/metrics_docs.py --check
+	$(BIN)/python tools/log_docs.py --check
 	$(BIN)/python tools/grafana_dashboard.py --check
 
 format: $(DEV) ## format the code and mend what can be mended by itself
 	$(BIN)/ruff check --fix-only .
 	$(BIN)/ruff format .
 
-docs: $(DEV) ## write the generated pages again: docs/configuration.md, docs/failures.md, docs/metrics.md, .env.example
+docs: $(DEV) ## write the generated pages again: docs/configuration.md, failures.md, metrics.md, logs.md, .env.example
 	$(BIN)/python tools/configuration_docs.py
 	$(BIN)/python tools/failure_docs.py
 	$(BIN)/python tools/metrics_docs.py
+	$(BIN)/python tools/log_docs.py
 	$(BIN)/python tools/grafana_dashboard.py
 
 pictures: $(DEV) ## lose replies, kill workers, forge webhooks around purchases; ARGS="--submits 50"
@@ -64,6 +66,9 @@ screenshots: $(DEV) ## drive the whole job in the studio and write docs/images/s
 
 sql-bundle: $(DEV) ## carry changed files of store/sql/functions into a new migration
 	$(BIN)/python -m prompt_queue.store.bundle write $(MIGRATIONS) "$$(date -u +%Y%m%d%H%M%S)_functions.sql"
+
+audit: $(DEV) ## compare the pinned packages with the published advisories
+	$(BIN)/pip-audit --disable-pip --require-hashes --progress-spinner off -r requirements/runtime.txt
 
 lock: $(DEV) ## renew requirements/*.txt; ARGS=--upgrade takes newer versions
 	$(BOOTSTRAP) lock $(ARGS)

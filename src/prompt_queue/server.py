@@ -17,19 +17,27 @@ from prompt_queue.api import (
     job_list,
     jobs,
     manual,
+    me,
     metrics,
     ops,
+    ops_acts,
+    ops_audit,
+    ops_job_page,
+    ops_jobs,
+    ops_overview,
     prompts,
     rows,
+    tickets,
     timelines,
     uploads,
     webhook_deliveries,
     webhook_endpoints,
     webhooks,
 )
-from prompt_queue.api.auth import LocalIdentity
+from prompt_queue.api.cors import CrossOrigin
 from prompt_queue.api.events import Live
 from prompt_queue.api.guard import Door, Envelope
+from prompt_queue.api.ops_look import OverviewLook
 from prompt_queue.api.parts import InitReport, Parts
 from prompt_queue.api.problems import (
     PROBLEM_SCHEMA,
@@ -51,7 +59,10 @@ _ROUTERS = (
     job_list.router, events.negotiated, events.router,
     control.router, prompts.router, manual.router, rows.router, uploads.router,
     timelines.router, webhook_endpoints.router, webhook_deliveries.router,
-    job_creation.router, jobs.router, feedback.router, webhooks.router, ops.router, metrics.router,
+    job_creation.router, jobs.router, feedback.router, webhooks.router, ops.router,
+    metrics.router,
+    ops_overview.router, ops_acts.router, ops_jobs.router, ops_job_page.router,
+    ops_audit.router, me.router, tickets.router,
     pages.router, documentation.router, assets.router,
 )  # fmt: skip
 # Refused before any statement: wrong password, no such database, not accepting connections.
@@ -61,6 +72,9 @@ _DESCRIPTION = (
     "`application/problem+json` (RFC 9457) with a `code` that is mirrored in the header "
     "`X-Error-Code`; every answer has an `X-Request-Id`."
 )
+_NO_LOGIN = (
+    "\n\n**No login is configured**: whoever reaches this loopback address is the one local user."
+)
 
 
 def create_app(parts: Parts, version: str) -> FastAPI:
@@ -68,12 +82,21 @@ def create_app(parts: Parts, version: str) -> FastAPI:
     app = FastAPI(
         title="prompt-queue",
         version=version,
-        description=_DESCRIPTION,
+        description=_DESCRIPTION if parts.asks_for_tokens else _DESCRIPTION + _NO_LOGIN,
         docs_url=None,
         redoc_url=None,
         redirect_slashes=False,
         telemetry=request_spans(),
-        middleware=[Middleware(Envelope), Middleware(Door, base_url=parts.base_url)],
+        middleware=[
+            Middleware(Envelope),
+            Middleware(CrossOrigin, origins=parts.allowed_origins),
+            Middleware(
+                Door,
+                base_url=parts.base_url,
+                hosts=parts.allowed_hosts,
+                origins=parts.allowed_origins,
+            ),
+        ],
         exception_handlers={
             Problem: _on_problem,
             HTTPException: _on_http_exception,
@@ -83,10 +106,11 @@ def create_app(parts: Parts, version: str) -> FastAPI:
     )
     app.state.parts = parts
     app.state.live = Live(parts.event_store, Views(parts))
-    app.state.identity = LocalIdentity(parts.local_user_id)
+    app.state.overview = OverviewLook(parts)
     app.state.page_facts = PageFacts(
         version=version,
         demo_mode=parts.demo_mode,
+        no_login=not parts.asks_for_tokens,
         stand_in=parts.stand_in,
         picture_stand_in=parts.picture_stand_in,
         makes_pictures=parts.makes_pictures,

@@ -438,12 +438,12 @@ $$;
 
 -- >>> take_prompt_requests
 -- Takes requests out of the bucket of a user for one process: at most p_wanted of p_rate a second,
--- of which p_burst may be there at once. Returns how many were there, and in how many seconds the
--- next one will be.
+-- of which p_burst may be there at once. Returns how many were there, how many are left, and in how
+-- many seconds the next one will be.
 create or replace function public.take_prompt_requests(
   p_user uuid, p_wanted int, p_rate double precision, p_burst double precision
 )
-returns table (taken int, next_seconds double precision)
+returns table (taken int, remaining int, next_seconds double precision)
 language plpgsql
 set search_path = ''
 as $$
@@ -468,7 +468,7 @@ begin
   update public.prompt_user_rates r
   set tokens = v_tokens - v_taken, counted_at = v_now
   where r.user_id = p_user;
-  return query select v_taken,
+  return query select v_taken, floor(v_tokens)::int - v_taken,
     greatest((1 - (v_tokens - v_taken)) / p_rate, 0)::double precision;
 end
 $$;

@@ -42,6 +42,7 @@ from prompt_queue.jobs.outcome import CallEnd, Intent
 from prompt_queue.jobs.pictures import SeenPicture
 from prompt_queue.storage.local import LocalPictures
 from prompt_queue.storage.samples import read_sample
+from tests.conftest import until_true
 from tests.generation.fake_grok import (
     KEY,
     PROMPT,
@@ -365,8 +366,7 @@ async def test_cancellation_closes_the_call_and_books_it_as_open(tmp_path: Path)
     async with generating(hang, tmp_path) as (maker, grok):
         task = asyncio.create_task(maker.generate(claim(), book))
         async with asyncio.timeout(5):
-            while not grok.requests:
-                await asyncio.sleep(0.01)
+            await until_true(lambda: grok.requests)
             task.cancel()
             await asyncio.sleep(0.02)
             task.cancel()
@@ -450,8 +450,7 @@ async def test_a_call_that_waits_for_its_time_can_still_be_stopped(tmp_path: Pat
             await maker.generate(claim(), book)
         book.send_in, book.refused = 30.0, False
         waiting = asyncio.create_task(maker.generate(claim(), book))
-        while len(book.calls) < 2:
-            await asyncio.sleep(0.001)
+        await until_true(lambda: len(book.calls) >= 2)
         waiting.cancel()
         with pytest.raises(asyncio.CancelledError):
             await waiting

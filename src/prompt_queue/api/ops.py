@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 
 from fastapi import APIRouter, Depends, Response
 
-from prompt_queue.api.auth import PartsOf, require_cron_secret, require_operator
+from prompt_queue.api.auth import Needs, PartsOf, require_cron_secret, require_ops_write
 from prompt_queue.api.deadline import within
 from prompt_queue.api.operator_schemas import (
     AlertView,
@@ -19,10 +19,13 @@ from prompt_queue.api.operator_schemas import (
     TickView,
     WorkerState,
 )
+from prompt_queue.api.ops_views import paused_view
 from prompt_queue.api.parts import Parts
 from prompt_queue.api.problems import Problem, database_away, documented
 from prompt_queue.api.views import answer, model_view
 from prompt_queue.jobs.alerts import firing
+from prompt_queue.jobs.priority import in_words
+from prompt_queue.jobs.scopes import Scope
 from prompt_queue.store.database import DatabaseUnavailable
 from prompt_queue.store.migrate import MigrationError
 from prompt_queue.store.model_store import ModelHealth
@@ -109,8 +112,18 @@ async def dispatch(parts: PartsOf) -> Response:
     "/api/init",
     summary="Initialise",
     response_model=InitView,
-    responses=_CRON,
-    dependencies=[Depends(require_operator)],
+    responses=documented(
+        "unauthorized",
+        "forbidden",
+        "identity_unavailable",
+        "cron_disabled",
+        "database_unavailable",
+        "schema_behind",
+        "misdirected_host",
+        "cross_origin",
+        "unsupported_media_type",
+    ),
+    dependencies=[Depends(require_ops_write)],
 )
 async def initialise(parts: PartsOf) -> Response:
     """Applies migrations and checks the schema. May be repeated; normal running needs no call."""
@@ -165,7 +178,15 @@ async def ready(parts: PartsOf) -> Response:
     "/api/health",
     summary="How is the queue?",
     response_model=Health,
-    responses=documented("database_unavailable", "schema_behind", "misdirected_host"),
+    responses=documented(
+        "unauthorized",
+        "forbidden",
+        "identity_unavailable",
+        "database_unavailable",
+        "schema_behind",
+        "misdirected_host",
+    ),
+    dependencies=[Depends(Needs(Scope.OPS_READ, open_locally=True))],
 )
 async def health(parts: PartsOf) -> Response:
     """Depth, age, rates, workers and the database, for a dashboard or an alert."""
@@ -180,9 +201,11 @@ async def _health(parts: Parts) -> Health:
     facts = await parts.worker_store.facts()
     models = await parts.model_store.models()
     reasons = health_complaints(stats, models)
-    measures = await parts.looks.recent()
-    alerts = firing(measures, parts.alert_thresholds) if measures else []
-    since = await parts.alert_store.since() if alerts else {}
+    for one in (await paused_view(parts)).priorities:
+        reasons.append(
+            f"Jobs of {in_words(one.from_, one.to)} are paused; "
+            f"`prompt-queue resume --band {one.from_}-{one.to}` lets them go on."
+        )
     now = datetime.fromtimestamp(facts.clock_seconds, UTC)
     finished = stats.failed_last_hour + stats.completed_last_hour
     return Health(
@@ -198,23 +221,36 @@ async def _health(parts: Parts) -> Health:
         slots=stats.slots,
         stand_in=parts.stand_in,
         models=[model_view(model) for model in models],
-        alerts=[
-            AlertView(
-                name=alert.name,
-                since=since.get((alert.name, alert.about), now),
-                value=alert.value,
-                threshold=alert.threshold,
-                sentence=alert.sentence,
-            )
-            for alert in alerts
-        ],
+        alerts=await alert_views(parts, now),
         database=DatabaseHealth(
             version=facts.version,
             connections=facts.connections,
             max_connections=facts.max_connections,
         ),
-        promises=[promise_view(kept) for kept in await parts.wait_store.coverage(PROMISE_HOURS)],
+        promises=await promise_views(parts),
     )
+
+
+async def alert_views(parts: Parts, now: datetime) -> list[AlertView]:
+    """The rules whose threshold is passed now."""
+    measures = await parts.looks.recent()
+    alerts = firing(measures, parts.alert_thresholds) if measures else []
+    since = await parts.alert_store.since() if alerts else {}
+    return [
+        AlertView(
+            name=alert.name,
+            since=since.get((alert.name, alert.about), now),
+            value=alert.value,
+            threshold=alert.threshold,
+            sentence=alert.sentence,
+        )
+        for alert in alerts
+    ]
+
+
+async def promise_views(parts: Parts) -> list[PromiseHealth]:
+    """How the promises of the last day were kept."""
+    return [promise_view(kept) for kept in await parts.wait_store.coverage(PROMISE_HOURS)]
 
 
 def promise_view(kept: Coverage) -> PromiseHealth:

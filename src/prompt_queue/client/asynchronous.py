@@ -32,14 +32,15 @@ from prompt_queue.client.options import (
 from prompt_queue.client.retrying import Patience, Thinking
 from prompt_queue.client.waiting import until_final
 from prompt_queue.client.watching import Watching
+from prompt_queue.client.watching_all import AnyJob, WatchingAll
 
 
 class AsyncPromptQueue:
     """A queue at an address, for one event loop; close it at the end, or use `async with`.
 
     `base_url` and `token` default to PROMPT_QUEUE_URL and PROMPT_QUEUE_TOKEN; a `token` may be a
-    function, also an async one, that is called for each request. Every method raises
-    PromptQueueError.
+    function, also an async one, that is called for each request. `act_for`: the user
+    for whom an API key with the scope act_for acts. Every method raises PromptQueueError.
     """
 
     def __init__(
@@ -48,9 +49,10 @@ class AsyncPromptQueue:
         token: Token | None = None,
         *,
         patience: Patience | None = None,
+        act_for: Id | None = None,
     ) -> None:
         self._think = Thinking(patience or Patience())
-        self._doer = LoopingDoer(Address.of(base_url, token))
+        self._doer = LoopingDoer(Address.of(base_url, token, act_for=act_for))
         self.jobs = AsyncPictures(self._doer, self._think)
         self.rows = AsyncRows(self._doer, self._think)
 
@@ -108,6 +110,15 @@ class AsyncPromptQueue:
         """
         watching = Watching(self._think, calls.PROMPTS, job_id, last_event_id)
         return self._doer.iterate(watching.updates())
+
+    def watch_all(
+        self, *, last_event_id: int | None = None
+    ) -> AsyncGenerator[Update[AnyJob], None]:
+        """News of all your jobs, without an end; after the event `last_event_id`, where given.
+
+        From the server's stream, or from its lists where a stream does not come through.
+        """
+        return self._doer.iterate(WatchingAll(self._think, last_event_id).updates())
 
     async def stats(self) -> QueueStats:
         """The queue at a glance."""

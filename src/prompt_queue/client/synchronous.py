@@ -31,13 +31,15 @@ from prompt_queue.client.options import (
 from prompt_queue.client.retrying import Patience, Thinking
 from prompt_queue.client.waiting import until_final
 from prompt_queue.client.watching import Watching
+from prompt_queue.client.watching_all import AnyJob, WatchingAll
 
 
 class PromptQueue:
     """A queue at an address. Threads may share it; close it at the end, or use `with`.
 
     `base_url` and `token` default to PROMPT_QUEUE_URL and PROMPT_QUEUE_TOKEN; a `token` may be a
-    function that is called for each request. Every method raises PromptQueueError.
+    function that is called for each request. `act_for`: the user for whom an API key with the scope
+    act_for acts. Every method raises PromptQueueError.
     """
 
     def __init__(
@@ -46,9 +48,10 @@ class PromptQueue:
         token: Token | None = None,
         *,
         patience: Patience | None = None,
+        act_for: Id | None = None,
     ) -> None:
         self._think = Thinking(patience or Patience())
-        self._doer = BlockingDoer(Address.of(base_url, token))
+        self._doer = BlockingDoer(Address.of(base_url, token, act_for=act_for))
         self.jobs = Pictures(self._doer, self._think)
         self.rows = Rows(self._doer, self._think)
 
@@ -104,6 +107,13 @@ class PromptQueue:
         """
         watching = Watching(self._think, calls.PROMPTS, job_id, last_event_id)
         return self._doer.iterate(watching.updates())
+
+    def watch_all(self, *, last_event_id: int | None = None) -> Iterator[Update[AnyJob]]:
+        """News of all your jobs, without an end; after the event `last_event_id`, where given.
+
+        From the server's stream, or from its lists where a stream does not come through.
+        """
+        return self._doer.iterate(WatchingAll(self._think, last_event_id).updates())
 
     def stats(self) -> QueueStats:
         """The queue at a glance."""

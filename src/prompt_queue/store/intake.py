@@ -23,6 +23,19 @@ class KeyReused(Exception):
     """The idempotency key was used for a different request within the last 24 hours."""
 
 
+class TooMuch(Exception):
+    """The user has as many open jobs, or has asked for as many pictures today, as they may.
+
+    `allowed` is how many; `retry_seconds` until the day is over, None: until a job has ended.
+    """
+
+    def __init__(self, what: str, allowed: int, retry_seconds: float | None) -> None:
+        super().__init__(what)
+        self.what = what
+        self.allowed = allowed
+        self.retry_seconds = retry_seconds
+
+
 class JobRefused(Exception):
     """The database's own checks refuse the job; the message says which."""
 
@@ -104,7 +117,7 @@ class Intake:
 
         `respond(job_id, place)` makes the response that is remembered with the key; what it
         promises is written down.
-        Raises RowMissing, KeyReused, JobRefused, DatabaseUnavailable.
+        Raises RowMissing, KeyReused, TooMuch, JobRefused, DatabaseUnavailable.
         """
         job_id = new_id()
         with sending(PROMPTS, job_id):
@@ -124,6 +137,7 @@ class Intake:
                         job_id=earlier["job_id"], ahead=0, replayed=True,
                         response=earlier["response"],
                     )  # fmt: skip
+                await admit(transaction, job.user_id, 1, 0)
                 await transaction.row(
                     "enqueue",
                     job.row_id,
@@ -167,6 +181,16 @@ async def reserved_before(
     if earlier is None or earlier["fingerprint"] != key.fingerprint:
         raise KeyReused(key.key)
     return dict(earlier)
+
+
+async def admit(transaction: Transaction, user: UUID | None, prompts: int, pictures: int) -> None:
+    """Wait for others of the user, and count. Raises TooMuch; trusted callers have no limit."""
+    if user is None:
+        return
+    row = await transaction.row("admit", user, prompts, pictures)
+    assert row is not None  # noqa: S101 - the function always returns a row
+    if row["verdict"] != "admitted":
+        raise TooMuch(row["verdict"], row["allowed"], row["retry_seconds"])
 
 
 async def place_in(transaction: Transaction, job_id: UUID) -> Place:

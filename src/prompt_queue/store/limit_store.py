@@ -54,6 +54,17 @@ class LimitStore:
         row = await self._database.row("user_spent", user)
         return Decimal(row["usd"]) if row else Decimal(0)
 
+    async def take_requests(
+        self, user: UUID, wanted: int, rate: float, burst: float
+    ) -> tuple[int, int, float]:
+        """Requests taken out of the user's bucket, those left, seconds until the next one.
+
+        The bucket fills with `rate` a second up to `burst`, by the clock of the database.
+        """
+        row = await self._database.row("take_requests", user, wanted, rate, burst)
+        assert row is not None  # noqa: S101 - the function always returns a row
+        return row["taken"], max(row["remaining"], 0), row["next_seconds"]
+
     async def _set(
         self, user: UUID, limits: UserLimits, by_hand: bool, actor: str, *, forget: bool
     ) -> bool:

@@ -11,6 +11,7 @@ from prompt_queue.store.database import Database, DatabaseRefused
 from prompt_queue.store.intake import (
     IdempotencyKey,
     Reply,
+    admit,
     explained,
     keep,
     place_in,
@@ -74,7 +75,7 @@ class PictureIntake:
         """Create a job; with a key, a repeated request gets the first one's job and response.
 
         `respond(job_id, prompt_job_id, place)` makes the response that is remembered, with the
-        place of its prompt. Raises RowMissing, KeyReused, JobIncomplete, JobRefused.
+        place of its prompt. Raises RowMissing, KeyReused, TooMuch, JobIncomplete, JobRefused.
         """
         job_id, prompt_job_id = new_id(), new_id() if job.use_ai_prompt else None
         with sending(PICTURES, job_id):
@@ -95,6 +96,7 @@ class PictureIntake:
                         job_id=earlier["job_id"], prompt_job_id=None, replayed=True,
                         response=earlier["response"],
                     )  # fmt: skip
+                await admit(transaction, job.user_id, int(job.use_ai_prompt), job.count)
                 await transaction.row(
                     "create_picture_job", job.row_id, _request(job) | trace_option(), job.user_id,
                     job_id, prompt_job_id,
