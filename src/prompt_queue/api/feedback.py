@@ -6,8 +6,9 @@ from uuid import UUID
 from fastapi import APIRouter, Query, Request, Response
 from pydantic import BeforeValidator, Field
 
-from prompt_queue.api.auth import Caller, CallerOf, PartsOf
+from prompt_queue.api.auth import Enqueuer, PartsOf, Reader
 from prompt_queue.api.bodies import documented_body, json_body
+from prompt_queue.api.callers import Caller
 from prompt_queue.api.job_ids import JobId, PictureJobId, job_id_of, no_such_job
 from prompt_queue.api.parts import Parts
 from prompt_queue.api.picture_requests import MOST_PICTURES
@@ -22,8 +23,8 @@ from prompt_queue.store.feedback_store import THE_PROMPT
 
 MOST_CHARACTERS: Final = 500
 router = APIRouter()
-_ALWAYS = ("database_unavailable", "schema_behind", "misdirected_host", "job_not_found",
-           "invalid_id")  # fmt: skip
+_ALWAYS = ("unauthorized", "forbidden", "identity_unavailable", "database_unavailable",
+           "schema_behind", "misdirected_host", "job_not_found", "invalid_id")  # fmt: skip
 _WRITE = (*_ALWAYS, "cross_origin")
 _PUT = (*_WRITE, "malformed_json", "body_too_large", "unsupported_media_type", "body_timeout",
         "invalid_request", "nothing_yet")  # fmt: skip
@@ -71,7 +72,7 @@ Number = Annotated[
     openapi_extra=documented_body(FeedbackRequest),
 )
 async def judge_prompt(
-    request: Request, job_id: JobId, parts: PartsOf, caller: CallerOf
+    request: Request, job_id: JobId, parts: PartsOf, caller: Enqueuer
 ) -> Response:
     """In the place of what you said before. May be repeated."""
     return await _note(request, parts, caller, job_id_of(job_id), THE_PROMPT)
@@ -84,7 +85,7 @@ async def judge_prompt(
     response_model=FeedbackView,
     responses=documented(*_ALWAYS, "feedback_not_found"),
 )
-async def read_of_prompt(job_id: JobId, parts: PartsOf, caller: CallerOf) -> Response:
+async def read_of_prompt(job_id: JobId, parts: PartsOf, caller: Reader) -> Response:
     """The job's own `feedback` says the same."""
     found = job_id_of(job_id)
     if await parts.prompt_store.find_job(found, caller.user_id) is None:
@@ -99,7 +100,7 @@ async def read_of_prompt(job_id: JobId, parts: PartsOf, caller: CallerOf) -> Res
     status_code=204,
     responses=documented(*_WRITE),
 )
-async def withdraw_of_prompt(job_id: JobId, parts: PartsOf, caller: CallerOf) -> Response:
+async def withdraw_of_prompt(job_id: JobId, parts: PartsOf, caller: Enqueuer) -> Response:
     """May be repeated."""
     return await _withdraw(parts, caller, job_id_of(job_id), THE_PROMPT)
 
@@ -113,7 +114,7 @@ async def withdraw_of_prompt(job_id: JobId, parts: PartsOf, caller: CallerOf) ->
     openapi_extra=documented_body(FeedbackRequest),
 )
 async def judge_picture(
-    request: Request, job_id: PictureJobId, parts: PartsOf, caller: CallerOf, number: Number = None
+    request: Request, job_id: PictureJobId, parts: PartsOf, caller: Enqueuer, number: Number = None
 ) -> Response:
     """In the place of what you said before. May be repeated."""
     return await _note(request, parts, caller, job_id_of(job_id, "jobId"), _which(number))
@@ -127,7 +128,7 @@ async def judge_picture(
     responses=documented(*_ALWAYS, "feedback_not_found", "invalid_parameter"),
 )
 async def read_of_picture(
-    job_id: PictureJobId, parts: PartsOf, caller: CallerOf, number: Number = None
+    job_id: PictureJobId, parts: PartsOf, caller: Reader, number: Number = None
 ) -> Response:
     """The picture's own `feedback` in the job says the same."""
     found, which = job_id_of(job_id, "jobId"), _which(number)
@@ -145,7 +146,7 @@ async def read_of_picture(
     responses=documented(*_WRITE, "invalid_parameter"),
 )
 async def withdraw_of_picture(
-    job_id: PictureJobId, parts: PartsOf, caller: CallerOf, number: Number = None
+    job_id: PictureJobId, parts: PartsOf, caller: Enqueuer, number: Number = None
 ) -> Response:
     """May be repeated."""
     return await _withdraw(parts, caller, job_id_of(job_id, "jobId"), _which(number))

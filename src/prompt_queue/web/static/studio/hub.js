@@ -1,7 +1,7 @@
 /** What this tab knows of its jobs: told by the stream, asked for where the stream tells nothing. */
 
 import { hasEnded } from '../prompt-queue.js'
-import { identity } from '../shared/session.js'
+import { as, identity } from '../shared/session.js'
 import { Feed } from './feed.js'
 
 const TICK = 250
@@ -104,7 +104,7 @@ export class Hub extends EventTarget {
       } else if (answer.status === 404) {
         this._known.delete(one.id)
         this.dispatchEvent(new CustomEvent('gone', { detail: one.id }))
-      }
+      } else if (answer.status === 401) await as(queue => queue.stats()).catch(() => {})
       this._there(answer.status < 500)
     } catch {
       this._there(false)
