@@ -31,6 +31,7 @@ from prompt_queue.store.alert_store import AlertStore
 from prompt_queue.store.database import Database, DatabaseRefused, DatabaseUnavailable
 from prompt_queue.store.embedded import default_data_dir
 from prompt_queue.store.event_store import EventStore
+from prompt_queue.store.feedback_store import FeedbackStore
 from prompt_queue.store.intake import Intake
 from prompt_queue.store.key_store import KeyStore
 from prompt_queue.store.limit_store import LimitStore
@@ -148,6 +149,7 @@ async def build(settings: Settings, dsn: str) -> AsyncIterator[FastAPI]:
         row_store=RowStore(database),
         worker_store=worker_store,
         event_store=EventStore(database),
+        feedback_store=FeedbackStore(database),
         operator_store=OperatorStore(database),
         ops_store=OpsStore(database),
         model_store=ModelStore(database),

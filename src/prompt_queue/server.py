@@ -12,6 +12,7 @@ from starlette.middleware import Middleware
 from prompt_queue.api import (
     control,
     events,
+    feedback,
     job_creation,
     job_list,
     jobs,
@@ -60,7 +61,8 @@ _ROUTERS = (
     job_list.router, events.negotiated, events.router,
     control.router, prompts.router, manual.router, rows.router, uploads.router,
     timelines.router, webhook_endpoints.router, webhook_deliveries.router,
-    job_creation.router, jobs.router, webhooks.router, ops.router, metrics.router,
+    job_creation.router, jobs.router, feedback.router, webhooks.router, ops.router,
+    metrics.router,
     ops_overview.router, ops_acts.router, ops_jobs.router, ops_job_page.router,
     ops_audit.router, ops_limits.router, me.router, tickets.router,
     pages.router, documentation.router, assets.router,
@@ -116,6 +118,9 @@ def create_app(parts: Parts, version: str) -> FastAPI:
         stand_in=parts.stand_in,
         picture_stand_in=parts.picture_stand_in,
         makes_pictures=parts.makes_pictures,
+        base_url=parts.base_url,
+        samples=tuple(parts.sample_names()),
+        upload_max_bytes=parts.upload_max_bytes,
     )
     for router in _ROUTERS:
         app.include_router(router)

@@ -106,6 +106,7 @@ def _new_job(parts: Parts, caller: Caller, wanted: JobRequest) -> NewPictureJob:
         generation_model=wanted.generation_model or parts.picture_model,
         use_ai_prompt=wanted.use_ai_prompt,
         prompt=wanted.prompt,
+        prompt_job_id=wanted.prompt_job_id,
         target_url=wanted.target_url,
         ref_urls=None if wanted.ref_urls is None else tuple(wanted.ref_urls),
         width=wanted.width,
@@ -145,7 +146,7 @@ async def _create(
         body, promise = created_view(
             job_id, prompt_job_id, place=place, ahead=ahead, count=job.count,
             priority=job.priority, outlook=outlook, base_url=parts.base_url,
-            stand_in=parts.stand_in or parts.picture_stand_in,
+            stand_in=parts.stand_in or parts.picture_stand_in, made_from=wanted.prompt_job_id,
         )  # fmt: skip
         return Reply(response=body.model_dump(mode="json", by_alias=True), promise=promise)
 

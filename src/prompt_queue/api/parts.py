@@ -21,6 +21,7 @@ from prompt_queue.jobs.tick import TickReport
 from prompt_queue.storage.local import LocalPictures
 from prompt_queue.store.alert_store import AlertStore
 from prompt_queue.store.event_store import EventStore
+from prompt_queue.store.feedback_store import FeedbackStore
 from prompt_queue.store.intake import Intake
 from prompt_queue.store.limit_store import LimitStore
 from prompt_queue.store.model_store import ModelStore
@@ -61,6 +62,7 @@ class Parts:
     row_store: RowStore
     worker_store: WorkerStore
     event_store: EventStore
+    feedback_store: FeedbackStore
     operator_store: OperatorStore
     ops_store: OpsStore
     model_store: ModelStore

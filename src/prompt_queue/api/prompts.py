@@ -248,7 +248,7 @@ async def look_at(parts: Parts, job: PromptJob) -> tuple[JobView, str]:
     outlook = await parts.forecasts.outlook()
     view = job_view(job, place, outlook, base_url=parts.base_url, stand_in=parts.stand_in)
     why = view.waiting_reason.code if view.waiting_reason else None
-    return view, job_etag(job, view.position, view.next_attempt_at, why)
+    return view, job_etag(job, view.position, view.next_attempt_at, why, job.feedback)
 
 
 async def _put_in(
