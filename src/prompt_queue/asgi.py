@@ -34,6 +34,7 @@ from prompt_queue.store.measure_store import MeasureStore
 from prompt_queue.store.migrate import MigrationError, migrate, missing_versions, read_migrations
 from prompt_queue.store.model_store import ModelStore
 from prompt_queue.store.operator_store import OperatorStore
+from prompt_queue.store.ops_store import OpsStore
 from prompt_queue.store.outlook import Ladder, look_out
 from prompt_queue.store.picture_intake import PictureIntake
 from prompt_queue.store.picture_store import PictureStore
@@ -140,6 +141,7 @@ async def build(settings: Settings, dsn: str) -> AsyncIterator[FastAPI]:
         worker_store=worker_store,
         event_store=EventStore(database),
         operator_store=OperatorStore(database),
+        ops_store=OpsStore(database),
         model_store=ModelStore(database),
         picture_store=picture_store,
         picture_intake=PictureIntake(database),

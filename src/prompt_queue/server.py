@@ -18,6 +18,11 @@ from prompt_queue.api import (
     manual,
     metrics,
     ops,
+    ops_acts,
+    ops_audit,
+    ops_job_page,
+    ops_jobs,
+    ops_overview,
     prompts,
     rows,
     timelines,
@@ -29,6 +34,7 @@ from prompt_queue.api import (
 from prompt_queue.api.auth import LocalIdentity
 from prompt_queue.api.events import Live
 from prompt_queue.api.guard import Door, Envelope
+from prompt_queue.api.ops_look import OverviewLook
 from prompt_queue.api.parts import InitReport, Parts
 from prompt_queue.api.problems import (
     PROBLEM_SCHEMA,
@@ -50,7 +56,8 @@ _ROUTERS = (
     control.router, prompts.router, manual.router, rows.router, uploads.router,
     timelines.router, webhook_endpoints.router, webhook_deliveries.router,
     job_creation.router, jobs.router, webhooks.router, ops.router, metrics.router,
-    pages.router, documentation.router, assets.router,
+    ops_overview.router, ops_acts.router, ops_jobs.router, ops_job_page.router,
+    ops_audit.router, pages.router, documentation.router, assets.router,
 )  # fmt: skip
 # Refused before any statement: wrong password, no such database, not accepting connections.
 _NO_CONNECTION = ("28", "3D", "55000")
@@ -80,6 +87,7 @@ def create_app(parts: Parts, version: str) -> FastAPI:
     )
     app.state.parts = parts
     app.state.live = Live(parts.event_store, Views(parts))
+    app.state.overview = OverviewLook(parts)
     app.state.identity = LocalIdentity(parts.local_user_id)
     app.state.page_facts = PageFacts(
         version=version,

@@ -180,9 +180,6 @@ async def _health(parts: Parts) -> Health:
     facts = await parts.worker_store.facts()
     models = await parts.model_store.models()
     reasons = health_complaints(stats, models)
-    measures = await parts.looks.recent()
-    alerts = firing(measures, parts.alert_thresholds) if measures else []
-    since = await parts.alert_store.since() if alerts else {}
     now = datetime.fromtimestamp(facts.clock_seconds, UTC)
     finished = stats.failed_last_hour + stats.completed_last_hour
     return Health(
@@ -198,23 +195,36 @@ async def _health(parts: Parts) -> Health:
         slots=stats.slots,
         stand_in=parts.stand_in,
         models=[model_view(model) for model in models],
-        alerts=[
-            AlertView(
-                name=alert.name,
-                since=since.get((alert.name, alert.about), now),
-                value=alert.value,
-                threshold=alert.threshold,
-                sentence=alert.sentence,
-            )
-            for alert in alerts
-        ],
+        alerts=await alert_views(parts, now),
         database=DatabaseHealth(
             version=facts.version,
             connections=facts.connections,
             max_connections=facts.max_connections,
         ),
-        promises=[promise_view(kept) for kept in await parts.wait_store.coverage(PROMISE_HOURS)],
+        promises=await promise_views(parts),
     )
+
+
+async def alert_views(parts: Parts, now: datetime) -> list[AlertView]:
+    """The rules whose threshold is passed now."""
+    measures = await parts.looks.recent()
+    alerts = firing(measures, parts.alert_thresholds) if measures else []
+    since = await parts.alert_store.since() if alerts else {}
+    return [
+        AlertView(
+            name=alert.name,
+            since=since.get((alert.name, alert.about), now),
+            value=alert.value,
+            threshold=alert.threshold,
+            sentence=alert.sentence,
+        )
+        for alert in alerts
+    ]
+
+
+async def promise_views(parts: Parts) -> list[PromiseHealth]:
+    """How the promises of the last day were kept."""
+    return [promise_view(kept) for kept in await parts.wait_store.coverage(PROMISE_HOURS)]
 
 
 def promise_view(kept: Coverage) -> PromiseHealth:

@@ -23,6 +23,7 @@ from prompt_queue.store.event_store import EventStore
 from prompt_queue.store.intake import Intake
 from prompt_queue.store.model_store import ModelStore
 from prompt_queue.store.operator_store import OperatorStore
+from prompt_queue.store.ops_store import OpsStore
 from prompt_queue.store.picture_intake import PictureIntake
 from prompt_queue.store.picture_store import PictureStore
 from prompt_queue.store.prompt_store import PromptStore
@@ -58,6 +59,7 @@ class Parts:
     worker_store: WorkerStore
     event_store: EventStore
     operator_store: OperatorStore
+    ops_store: OpsStore
     model_store: ModelStore
     picture_store: PictureStore
     picture_intake: PictureIntake

@@ -34,7 +34,9 @@ async def read_timeline(job_id: JobId, parts: PartsOf, caller: CallerOf) -> Resp
         "prompt_job_id": wanted,
         "events": await parts.prompt_store.events(wanted),
         "calls": await parts.prompt_store.calls(wanted),
-        "webhooks": [_webhook(one) for one in await parts.webhook_store.deliveries_of([wanted])],
+        "webhooks": [
+            webhook_line(one) for one in await parts.webhook_store.deliveries_of([wanted])
+        ],
     }
     return answer(Timeline.model_validate(timeline))
 
@@ -58,11 +60,12 @@ async def read_picture_timeline(job_id: PictureJobId, parts: PartsOf, caller: Ca
         "job_id": wanted,
         "events": await parts.picture_store.events([wanted, *prompts]),
         "calls": await parts.picture_store.calls([*prompts, *(row.id for row in rows)]),
-        "webhooks": [_webhook(one) for one in told],
+        "webhooks": [webhook_line(one) for one in told],
     }
     return answer(PictureTimeline.model_validate(timeline))
 
 
-def _webhook(delivery: Delivery) -> TimelineWebhook:
+def webhook_line(delivery: Delivery) -> TimelineWebhook:
+    """A message as a timeline has it."""
     values = {name: getattr(delivery, name) for name in TimelineWebhook.model_fields}
     return TimelineWebhook.model_validate(values)

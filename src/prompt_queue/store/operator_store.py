@@ -18,6 +18,16 @@ class Pause:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class PausedPriority:
+    """Jobs of this priority are not given out."""
+
+    priority: int
+    reason: str | None
+    actor: str
+    paused_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class FailedJobs:
     """Which failed jobs are meant; None means any."""
 
@@ -51,15 +61,34 @@ class OperatorStore:
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    async def pause(self, model: str | None, reason: str | None, actor: str) -> bool:
-        """Stop the queue or one model; False where it was paused already."""
-        row = await self._database.row("pause", model, reason, actor)
+    async def pause(
+        self,
+        model: str | None,
+        reason: str | None,
+        actor: str,
+        priorities: tuple[int, int] | None = None,
+    ) -> bool:
+        """Stop the queue, one model, or a range of priorities; False where it was so already."""
+        first, last = priorities or (None, None)
+        row = await self._database.row("pause", model, reason, actor, first, last)
         return bool(row and row["changed"])
 
-    async def resume(self, model: str | None, actor: str = "operator") -> bool:
-        """Let the queue or one model go on; False where it was not paused."""
-        row = await self._database.row("resume", model, actor)
+    async def resume(
+        self,
+        model: str | None,
+        actor: str = "operator",
+        priorities: tuple[int, int] | None = None,
+        reason: str | None = None,
+    ) -> bool:
+        """Let the queue, one model, or a range of priorities go on; False where none was paused."""
+        first, last = priorities or (None, None)
+        row = await self._database.row("resume", model, actor, first, last, reason)
         return bool(row and row["changed"])
+
+    async def paused_priorities(self) -> list[PausedPriority]:
+        """Priorities that are not given out, the least urgent first."""
+        rows = await self._database.rows("paused_priorities")
+        return [PausedPriority(**dict(row)) for row in rows]
 
     async def pauses(self) -> list[Pause]:
         """What is paused at present."""

@@ -53,7 +53,11 @@ begin
     v_outcome := 'cancelled';
     insert into public.prompt_job_events (job_id, user_id, kind, data)
     values (p_job_id, v_user, 'picture_cancelled',
-      jsonb_build_object('pictures', v_cancelled, 'atProvider', v_there));
+      jsonb_strip_nulls(jsonb_build_object(
+        'pictures', v_cancelled, 'atProvider', v_there,
+        'actor', nullif(current_setting('prompt_queue.actor', true), ''),
+        'reason', nullif(current_setting('prompt_queue.reason', true), '')
+      )));
     if v_prompt_job is not null and not exists (
       select from public.jobs d where d.prompt_job_id = v_prompt_job and d.id <> p_job_id
     ) then

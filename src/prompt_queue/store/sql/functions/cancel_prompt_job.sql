@@ -52,7 +52,10 @@ begin
     perform public.release_picture_jobs(array[p_job_id]);
     insert into public.prompt_job_events (job_id, user_id, kind, data)
     values (p_job_id, v_job.user_id, 'cancelled',
-      jsonb_strip_nulls(jsonb_build_object('savedUsd', v_saved)));
+      jsonb_strip_nulls(jsonb_build_object(
+        'savedUsd', v_saved, 'actor', nullif(current_setting('prompt_queue.actor', true), ''),
+        'reason', nullif(current_setting('prompt_queue.reason', true), '')
+      )));
     v_outcome := 'cancelled';
   elsif v_job.status = 'cancelled' then
     v_outcome := 'already_cancelled';

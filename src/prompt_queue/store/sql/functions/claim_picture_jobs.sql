@@ -1,7 +1,7 @@
 -- Leases up to p_limit pictures that are due: those already with the provider, to be looked at, and
 -- after them those to be bought, most urgent first; of the latter no more than the gate of the
 -- provider lets pass soon, and than prompt_queue_settings.pictures_at_once allows in all. Nothing
--- new is bought while the queue or the provider is paused.
+-- new is bought while the queue, the provider or the picture's priority is paused.
 create or replace function public.claim_picture_jobs(
   p_limit int,
   p_worker text,
@@ -23,6 +23,8 @@ declare
   v_room int;
   v_at_once int;
   v_taken int;
+  v_bought int := 0;
+  v_band record;
 begin
   return query
   with due as materialized (
@@ -60,23 +62,28 @@ begin
     where p.status in ('submitting', 'submission_unknown', 'submitted', 'running');
   end if;
   v_room := public.prompt_claim_room(p_provider, v_room);
-  return query
-  with chosen as materialized (
-    select p.id from public.picture_jobs p
-    where p.status = 'queued' and p.due_at <= v_now
-    order by p.priority desc, p.created_at
-    limit v_room
-    for update skip locked
-  )
-  update public.picture_jobs p
-  set status = 'submitting', lease_token = gen_random_uuid(),
-    lease_until = v_now + make_interval(secs => p_lease_seconds),
-    attempt_until = v_now + make_interval(secs => p_attempt_seconds), worker = p_worker,
-    due_at = null, hinted_at = null, updated_at = v_now
-  from chosen c
-  where p.id = c.id
-  returning p.*;
-  get diagnostics v_taken = row_count;
-  perform public.spend_prompt_claim_room(p_provider, v_taken);
+  for v_band in select b.low, b.high from public.open_priority_bands() b loop
+    exit when v_room <= v_bought;
+    return query
+    with chosen as materialized (
+      select p.id from public.picture_jobs p
+      where p.status = 'queued' and p.due_at <= v_now
+        and p.priority between v_band.low and v_band.high
+      order by p.priority desc, p.created_at
+      limit v_room - v_bought
+      for update skip locked
+    )
+    update public.picture_jobs p
+    set status = 'submitting', lease_token = gen_random_uuid(),
+      lease_until = v_now + make_interval(secs => p_lease_seconds),
+      attempt_until = v_now + make_interval(secs => p_attempt_seconds), worker = p_worker,
+      due_at = null, hinted_at = null, updated_at = v_now
+    from chosen c
+    where p.id = c.id
+    returning p.*;
+    get diagnostics v_taken = row_count;
+    v_bought := v_bought + v_taken;
+  end loop;
+  perform public.spend_prompt_claim_room(p_provider, v_bought);
 end
 $$;

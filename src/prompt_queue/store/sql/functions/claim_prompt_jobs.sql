@@ -2,8 +2,8 @@
 -- step of priority counts as ageing_seconds of waiting; a lane gives jobs until the next lane's
 -- head is due. Each job comes with a random lease token that every later write about it must show.
 -- A caller that names no worker is taken to be one that sends no heartbeats: it frees expired
--- leases itself. Nothing is given out while the queue, or every one of p_models, is paused, and no
--- more than the gate of the first of them can send soon. With a
+-- leases itself. Nothing is given out while the queue, or every one of p_models, is paused, nothing
+-- of a priority that is paused, and no more than the gate of the first of them can send soon. With a
 -- cap callers take turns, because only then is the count of a user's jobs exact.
 create or replace function public.claim_prompt_jobs(
   p_limit int default 3,
@@ -40,7 +40,7 @@ declare
   v_left int := v_limit;
   v_look record;
   v_lane record;
-  v_empty smallint[] := '{}';
+  v_empty smallint[];
   v_admitted uuid[];
   v_taken int;
   v_given int := 0;
@@ -65,7 +65,8 @@ begin
         select from unnest(p_models) as m (model)
         where not exists (select from public.prompt_queue_pauses p where p.model = m.model)
       )
-    ) as paused
+    ) as paused,
+    array(select u.priority from public.prompt_queue_paused_priorities u) as stopped
   into v_look
   from (values (true)) as one (row)
   left join public.prompt_queue_settings s on s.only_row = one.row;
@@ -75,6 +76,7 @@ begin
   if v_look.paused then
     return;
   end if;
+  v_empty := v_look.stopped;
   v_limit := public.prompt_claim_room(p_models[1], v_limit);
   v_left := v_limit;
   if v_limit = 0 then

@@ -1,4 +1,5 @@
--- How many jobs will be claimed before this one, counted up to p_limit; null if it does not wait.
+-- How many jobs will be claimed before this one, counted up to p_limit; those of paused priorities
+-- will not. Null if it does not wait.
 create or replace function public.prompt_job_position(p_job_id uuid, p_limit int default 1000)
 returns int
 language plpgsql
@@ -11,6 +12,7 @@ declare
   v_place public.prompt_job_queue;
   v_above int;
   v_before int := 0;
+  v_stopped smallint[] := array(select u.priority from public.prompt_queue_paused_priorities u);
 begin
   select * into v_place
   from public.prompt_job_queue q where q.job_id = p_job_id and q.state <> 'leased';
@@ -18,8 +20,13 @@ begin
     return null;
   end if;
   select count(*) into v_above from (
-    select from public.prompt_job_queue q
-    where q.state = 'ready' and q.priority > v_place.priority
+    select from generate_series(v_place.priority + 1, 10) as l (lane)
+    cross join lateral (
+      select q.job_id from public.prompt_job_queue q
+      where q.state = 'ready' and q.priority = l.lane::smallint
+      limit p_limit
+    ) q
+    where l.lane <> all (v_stopped)
     limit p_limit
   ) lanes_above;
   if v_above < p_limit then

@@ -43,7 +43,9 @@ begin
     return 'not_failed';
   end if;
   insert into public.prompt_job_events (job_id, user_id, kind, data)
-  values (p_job_id, v_user, 'picture_retried', jsonb_build_object('actor', p_actor));
+  values (p_job_id, v_user, 'picture_retried', jsonb_strip_nulls(jsonb_build_object(
+    'actor', p_actor, 'reason', nullif(current_setting('prompt_queue.reason', true), '')
+  )));
   perform public.project_picture_jobs(array[p_job_id]);
   notify prompt_queue;
   return 'retried';

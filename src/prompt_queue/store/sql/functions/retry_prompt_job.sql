@@ -45,7 +45,9 @@ begin
   where d.prompt_job_id = p_job_id and d.prompt_status = 'failed';
   perform public.reopen_picture_jobs(p_job_id);
   insert into public.prompt_job_events (job_id, user_id, kind, data)
-  values (p_job_id, v_job.user_id, 'retried', jsonb_build_object('actor', p_actor));
+  values (p_job_id, v_job.user_id, 'retried', jsonb_strip_nulls(jsonb_build_object(
+    'actor', p_actor, 'reason', nullif(current_setting('prompt_queue.reason', true), '')
+  )));
   notify prompt_queue;
   return query select 'retried', 'queued';
 end

@@ -22,9 +22,20 @@ as $$
       and (p_failed_before is null or j.updated_at < p_failed_before)
     order by j.created_at desc
     limit p_limit
+  ),
+  retried as materialized (
+    select o.id
+    from (select w.id from wanted w order by w.id) o
+    cross join lateral public.retry_prompt_job(o.id, p_user_id, p_actor) r
+    where r.outcome = 'retried'
+  ),
+  logged as (
+    insert into public.prompt_operator_log (actor, act, about, detail)
+    select p_actor, 'retried', coalesce(p_error_code, 'failed jobs'),
+      jsonb_build_object('changed', count(*))
+    from retried r
+    where p_user_id is null
+    having count(*) > 0
   )
-  select count(*)
-  from (select w.id from wanted w order by w.id) o
-  cross join lateral public.retry_prompt_job(o.id, p_user_id, p_actor) r
-  where r.outcome = 'retried'
+  select count(*) from retried
 $$;

@@ -2,7 +2,8 @@
 -- 20,000 calls. Event numbers commit out of order, so events count once every transaction that may
 -- still bring a smaller number is over; such a one has changed a row before it writes an event, so
 -- it has a transaction id by then. Calls count a quarter of an hour after they began; one that has
--- no answer by then counts as unanswered. Returns false where somebody else is at it.
+-- no answer by then counts as unanswered. The same goes into prompt_queue_minutes, by the minute, and
+-- prompt_queue_spend, by the day. Returns false where somebody else is at it.
 create or replace function public.sum_up_prompt_queue()
 returns boolean
 language plpgsql
@@ -42,11 +43,12 @@ begin
     limit 20000
   ) c;
   with events as materialized (
-    select e.job_id, e.kind, e.data from public.prompt_job_events e
+    select e.job_id, e.kind, e.data, date_trunc('minute', e.created_at) as minute
+    from public.prompt_job_events e
     where e.id > v_read.event_id and e.id <= v_final
   ),
   times as materialized (
-    select t.name, extract(epoch from t.taken)::float8 as seconds
+    select e.minute, t.name, extract(epoch from t.taken)::float8 as seconds
     from events e
     join public.prompt_generation_jobs j on j.id = e.job_id
     cross join lateral (values
@@ -55,7 +57,8 @@ begin
     where e.kind = 'completed' and t.taken is not null
   ),
   calls as materialized (
-    select c.leg, c.model, c.prompt_tokens, c.completion_tokens, c.reasoning_tokens, c.cost_usd,
+    select c.leg, c.provider, c.model, c.state, c.started_at, c.prompt_tokens,
+      c.completion_tokens, c.reasoning_tokens, c.cost_usd,
       case c.state when 'answered' then coalesce(c.error_code, 'ok') else 'unanswered' end
         as outcome
     from public.provider_calls c
@@ -89,6 +92,43 @@ begin
     select 'tokens', array[c.leg, c.model, 'output'],
       coalesce(sum(coalesce(c.completion_tokens, 0) + coalesce(c.reasoning_tokens, 0)), 0)
     from calls c group by 2
+  ),
+  by_minute (minute, name, label, value) as (
+    select e.minute, e.kind,
+      case e.kind when 'completed' then coalesce(e.data ->> 'source', 'model')
+        when 'failed' then coalesce(e.data ->> 'code', 'failed')
+        when 'picture_failed' then coalesce(e.data ->> 'code', 'failed') else '' end,
+      -- One event may be about several pictures.
+      sum(case e.kind when 'picture_created' then coalesce((e.data ->> 'count')::int, 1)
+        when 'picture_cancelled' then coalesce((e.data ->> 'pictures')::int, 1) else 1 end)
+    from events e
+    where e.kind in ('queued', 'completed', 'failed', 'cancelled', 'picture_created',
+        'picture_succeeded', 'picture_failed', 'picture_cancelled')
+      and e.minute > clock_timestamp() - interval '2 days'
+    group by 1, 2, 3
+    union all
+    select t.minute, t.name, ceil(8 * log(2, greatest(t.seconds, 0.01)::numeric))::int::text, count(*)
+    from times t
+    where t.minute > clock_timestamp() - interval '2 days'
+    group by 1, 2, 3
+  ),
+  counted_by_minute as (
+    insert into public.prompt_queue_minutes as m (minute, name, label, value)
+    select b.minute, b.name, b.label, b.value from by_minute b
+    on conflict (minute, name, label) do update set value = m.value + excluded.value
+  ),
+  spent as (
+    insert into public.prompt_queue_spend as s
+    select (c.started_at at time zone 'UTC')::date, c.leg, c.provider, c.model, count(*),
+      count(*) filter (where c.state <> 'answered'), coalesce(sum(c.cost_usd), 0),
+      coalesce(sum(c.prompt_tokens), 0),
+      coalesce(sum(coalesce(c.completion_tokens, 0) + coalesce(c.reasoning_tokens, 0)), 0)
+    from calls c
+    group by 1, 2, 3, 4
+    on conflict (day, leg, provider, model) do update
+    set calls = s.calls + excluded.calls, unresolved = s.unresolved + excluded.unresolved,
+      usd = s.usd + excluded.usd, input_tokens = s.input_tokens + excluded.input_tokens,
+      output_tokens = s.output_tokens + excluded.output_tokens
   )
   insert into public.prompt_queue_totals as o (name, labels, value)
   select f.name, f.labels, f.value from found f
@@ -99,6 +139,8 @@ begin
     seen_before = case when v_final >= r.seen_id then v_next else r.seen_before end,
     calls_until = coalesce(v_calls, r.calls_until)
   where r.only_row;
+  delete from public.prompt_queue_minutes m
+  where m.minute < clock_timestamp() - interval '2 days 1 hour';
   return true;
 end
 $$;

@@ -60,6 +60,10 @@ begin
         (v_successor, v_job.user_id, 'completed',
           jsonb_build_object('source', 'manual', 'actor', p_actor, 'predecessor', p_job_id));
     end if;
+    if found and p_user_id is null then
+      insert into public.prompt_operator_log (actor, act, about, detail)
+      values (p_actor, 'supplied', p_job_id, jsonb_build_object('successor', v_successor));
+    end if;
     return query select 'successor', v_successor;
   else
     delete from public.prompt_job_queue q where q.job_id = p_job_id;
@@ -78,6 +82,10 @@ begin
     values (p_job_id, v_job.user_id, 'completed', jsonb_build_object(
       'source', 'manual', 'actor', p_actor, 'before', v_job.status
     ));
+    if p_user_id is null then
+      insert into public.prompt_operator_log (actor, act, about)
+      values (p_actor, 'supplied', p_job_id);
+    end if;
     return query select 'supplied', p_job_id;
   end if;
 end

@@ -148,10 +148,10 @@ select s.outcome, s.job_id from public.supply_prompt($1, $2, $3, $4, $5) s;
 select public.retry_prompt_jobs($1, $2, $3, $4, $5, $6) as retried;
 
 -- name: pause
-select public.pause_prompt_queue($1, $2, $3) as changed;
+select public.pause_prompt_queue($1, $2, $3, $4, $5) as changed;
 
 -- name: resume
-select public.resume_prompt_queue($1, $2) as changed;
+select public.resume_prompt_queue($1, $2, $3, $4, $5) as changed;
 
 -- name: pauses
 select nullif(p.model, '') as model, p.reason, p.actor, p.paused_at
@@ -215,13 +215,8 @@ select public.free_expired_prompt_leases();
 -- name: look_after
 select public.free_expired_prompt_leases() + public.free_expired_picture_leases() as freed,
   public.wake_due_prompt_jobs() as woken,
-  -- The order is that of an index: with stale statistics, too, each reads one row.
-  (
-    select q.job_id from public.prompt_job_queue q
-    where q.state = 'ready' order by q.priority, q.claim_key, q.enqueued_at limit 1
-  ) is not null and not exists (
-    select from public.prompt_queue_pauses p where p.model = ''
-  ) as waiting,
+  public.ready_job_waits() as waiting,
+  -- The order is that of an index: with stale statistics, too, it reads one row.
   (
     select q.job_id from public.prompt_job_queue q
     where q.state = 'capped' order by q.user_id, q.priority desc, q.claim_key limit 1

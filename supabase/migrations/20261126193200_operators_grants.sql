@@ -1,0 +1,60 @@
+-- Who may use what the two files before brought: this role and service_role, nobody from outside.
+--
+-- squawk-ignore-file ban-drop-function
+
+-- Their successors have more parameters, and take over the calls of both from here on.
+drop function if exists public.pause_prompt_queue(text, text, text);
+drop function if exists public.resume_prompt_queue(text, text);
+
+do $$
+declare
+  v_table text;
+  v_function regprocedure;
+  v_role text;
+begin
+  foreach v_table in array array[
+    'prompt_queue_paused_priorities', 'prompt_queue_minutes', 'prompt_queue_spend'
+  ] loop
+    execute format('revoke all on public.%I from public', v_table);
+    execute format('drop policy if exists prompt_queue_service on public.%I', v_table);
+    execute format(
+      'create policy prompt_queue_service on public.%I for all to current_user '
+      'using (true) with check (true)', v_table
+    );
+    foreach v_role in array array['anon', 'authenticated'] loop
+      if to_regrole(v_role) is not null then
+        execute format('revoke all on public.%I from %I', v_table, v_role);
+      end if;
+    end loop;
+    if to_regrole('service_role') is not null then
+      execute format(
+        'grant select, insert, update, delete on public.%I to service_role', v_table
+      );
+      execute format('drop policy if exists prompt_queue_service_role on public.%I', v_table);
+      execute format(
+        'create policy prompt_queue_service_role on public.%I for all to service_role '
+        'using (true) with check (true)', v_table
+      );
+    end if;
+  end loop;
+  for v_function in
+    select p.oid::regprocedure
+    from pg_proc p
+    where p.pronamespace = 'public'::regnamespace
+      and p.proname in (
+        'pause_prompt_queue', 'resume_prompt_queue', 'operate_on_jobs', 'open_priority_bands',
+        'ready_job_waits', 'find_prompt_jobs', 'find_picture_jobs'
+      )
+  loop
+    execute format('revoke all on function %s from public', v_function);
+    foreach v_role in array array['anon', 'authenticated'] loop
+      if to_regrole(v_role) is not null then
+        execute format('revoke all on function %s from %I', v_function, v_role);
+      end if;
+    end loop;
+    if to_regrole('service_role') is not null then
+      execute format('grant execute on function %s to service_role', v_function);
+    end if;
+  end loop;
+end
+$$;
