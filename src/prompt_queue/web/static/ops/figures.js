@@ -81,15 +81,18 @@ function picturesIn (byStatus) {
 /** How long jobs of the last hour waited and were worked on. */
 export function waitsPanel () {
   const body = el('tbody')
-  const table = el('table', { class: 'data' },
-    el('thead', {}, el('tr', {}, el('th', { scope: 'col' }, 'Last hour'),
-      ['Half within', '9 of 10', '99 of 100', 'Jobs'].map(name => el('th', { scope: 'col', class: 'number' }, name)))),
-    body)
   return {
-    node: panel('Waits and work', el('div', { class: 'scroll', tabindex: 0, role: 'group', 'aria-label': 'Waits and work' }, table)),
+    node: panel('Waits and work, last hour', el('table', { class: 'data' },
+      el('thead', {}, el('tr', {}, ['Prompts', 'Wait', 'At work'].map((name, index) =>
+        el('th', { scope: 'col', class: index ? 'number' : '' }, name)))), body)),
     show ({ wait, processing }) {
-      const rows = [{ name: 'Wait', ...wait }, { name: 'At work', ...processing }]
-      keyed(body, rows, one => one.name, row(one => [one.name, duration(one.p50), duration(one.p90), duration(one.p99), count(one.count)]))
+      const rows = [
+        ['Half within', duration(wait.p50), duration(processing.p50)],
+        ['9 of 10 within', duration(wait.p90), duration(processing.p90)],
+        ['99 of 100 within', duration(wait.p99), duration(processing.p99)],
+        ['Jobs', count(wait.count), count(processing.count)]
+      ]
+      keyed(body, rows, ([name]) => name, row)
     }
   }
 }
@@ -173,18 +176,12 @@ function ranked (found, nameOf, valueOf, tone, words = one => count(valueOf(one)
     .map(one => ({ name: nameOf(one), amount: words(one), whole, parts: [{ value: valueOf(one), tone }] }))
 }
 
-function row (cellsOf) {
-  return () => {
-    const node = el('tr')
-    return {
-      node,
-      show (one) {
-        cellsOf(one).forEach((text, index) => {
-          const cell = node.children[index] ?? node.appendChild(index ? el('td', { class: 'number' }) : el('th', { scope: 'row' }))
-          write(cell, text)
-        })
-      }
-    }
+/** A line of a table: a name and its values. */
+function row (cells) {
+  const nodes = cells.map((_, index) => index ? el('td', { class: 'number' }) : el('th', { scope: 'row' }))
+  return {
+    node: el('tr', {}, nodes),
+    show: texts => texts.forEach((text, index) => write(nodes[index], text))
   }
 }
 

@@ -63,13 +63,13 @@ export function tilesOf (overview) {
     },
     { name: 'At work', value: count(atWork), remark: `${count(slots)} slots, ${count(workers.length)} ${workers.length === 1 ? 'worker' : 'workers'}` },
     {
-      name: 'Completed a minute',
+      name: 'Done a minute',
       value: count(last?.completed ?? 0),
       remark: `${count(last?.arrivals ?? 0)} came`,
       values: minutes.map(one => one.completed)
     },
-    { name: 'Wait, median', value: duration(wait.p50), remark: wait.count ? `9 of 10 within ${duration(wait.p90)}` : 'none in the last hour' },
-    { name: 'At work, median', value: duration(processing.p50), remark: processing.count ? `9 of 10 within ${duration(processing.p90)}` : 'none in the last hour' },
+    { name: 'Wait, median', value: duration(wait.p50), remark: wait.count ? `9 of 10 in ${duration(wait.p90)}` : 'none in the last hour' },
+    { name: 'At work, median', value: duration(processing.p50), remark: processing.count ? `9 of 10 in ${duration(processing.p90)}` : 'none in the last hour' },
     {
       name: 'Failed, last hour',
       value: percent(errorRate),
@@ -77,6 +77,6 @@ export function tilesOf (overview) {
       values: minutes.map(one => one.failed),
       tone: 'bad'
     },
-    { name: 'Spent today', value: usd(spend.todayUsd), remark: `${count(calls)} ${calls === 1 ? 'call' : 'calls'} since midnight UTC` }
+    { name: 'Spent today', value: usd(spend.todayUsd), remark: `${count(calls)} ${calls === 1 ? 'call' : 'calls'}, UTC` }
   ]
 }

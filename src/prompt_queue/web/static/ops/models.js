@@ -55,8 +55,8 @@ export function modelCard (mayAct) {
       keyed(facts, factsOf(model), ([name]) => name, () => fact())
       if (!buttons) return
       label(buttons.pause, now.pause ? 'Resume' : 'Pause', model.model)
-      label(buttons.breaker, now.breaker === 'closed' ? 'Open the breaker' : 'Close the breaker', model.model)
-      label(buttons.limits, 'Change the limits', model.model)
+      label(buttons.breaker, now.breaker === 'closed' ? 'Open breaker' : 'Close breaker', model.model)
+      label(buttons.limits, 'Limits', model.model)
     }
   }
 }
@@ -67,7 +67,7 @@ function label (button, text, model) {
 }
 
 function marksOf (model) {
-  const breaker = { closed: { tone: 'good', text: 'asked' }, open: { tone: 'bad', text: 'breaker open' }, half_open: { tone: 'warn', text: 'being tried' } }
+  const breaker = { closed: { tone: 'good', text: 'working' }, open: { tone: 'bad', text: 'breaker open' }, half_open: { tone: 'warn', text: 'being tried' } }
   return [
     breaker[model.breaker],
     model.pause && { tone: 'warn', text: 'paused' },

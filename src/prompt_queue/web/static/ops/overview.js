@@ -6,7 +6,7 @@ import { time } from '../shared/format.js'
 import { pause, resume } from './acts.js'
 import { depthPanel, errorsPanel, modelsPanel, promisesPanel, sourcesPanel, spendPanel, waitsPanel, workersPanel } from './figures.js'
 import { flow, tilesOf } from './minutes.js'
-import { badge, keyed, panel, tile, write } from './parts.js'
+import { badge, keyed, panel, tile, withCode, write } from './parts.js'
 import { stateLine } from './state-line.js'
 
 export class PqOpsOverview extends HTMLElement {
@@ -26,7 +26,7 @@ export class PqOpsOverview extends HTMLElement {
       this._state.node,
       this._alerts,
       this._tiles,
-      el('div', { class: 'cards' },
+      el('div', { class: 'cards overview' },
         wide(panel('Coming and going, by the minute', this._flow)), wide(panel('Waiting, by the minute', this._depth)),
         depth, waits, errors, sources, models, promises, wide(spend), wide(workers)))
     return this
@@ -53,7 +53,7 @@ function alertLine () {
   return {
     node: el('li', { class: 'notice bad' }, badge('bad', 'Alert'), words, since),
     show (alert) {
-      write(words, alert.sentence)
+      if (!words.firstChild) words.append(...withCode(alert.sentence))
       write(since, `since ${time(alert.since)}`)
     }
   }

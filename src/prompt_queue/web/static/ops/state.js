@@ -10,7 +10,7 @@ import { count, duration, time } from '../shared/format.js'
 export function stateOf (overview) {
   const { paused, workers, alerts, models } = overview
   const { waiting, atWork } = amounts(overview)
-  const jobs = waiting === 1 ? '1 job waits' : `${count(waiting)} jobs wait`
+  const jobs = waiting === 0 ? 'Nothing waits' : waiting === 1 ? '1 job waits' : `${count(waiting)} jobs wait`
   if (paused.queue) {
     return {
       tone: 'warn',
@@ -25,7 +25,7 @@ export function stateOf (overview) {
   }
   if (alerts.length) {
     const title = alerts.length === 1 ? 'One thing wants to be looked at' : `${alerts.length} things want to be looked at`
-    return { tone: 'bad', title, sentence: `${jobs}, ${count(atWork)} at work.` }
+    return { tone: 'bad', title, sentence: `${jobs}; ${count(atWork)} at work.` }
   }
   const broken = models.filter(one => one.breaker !== 'closed')
   if (broken.length) {
@@ -52,7 +52,7 @@ export function stateOf (overview) {
     }
   }
   if (!waiting && !atWork) return { tone: 'good', title: 'All is well', sentence: 'Nothing waits, and workers are ready.' }
-  return { tone: 'good', title: 'All is well', sentence: `${jobs}, ${count(atWork)} at work.` }
+  return { tone: 'good', title: 'All is well', sentence: `${jobs}; ${count(atWork)} at work.` }
 }
 
 /** How many jobs wait and how many are at work, prompts and pictures together. */

@@ -28,13 +28,22 @@ function attempt ({ attempt: { number, leg, worker, claimedAt, endedAt, outcome 
   return el('li', { class: 'attempt' },
     el('div', { class: 'row wrap attempt-head' },
       el('h3', { id }, `${leg === 'picture' ? 'Picture, attempt' : 'Attempt'} ${number}`),
-      badge(OUTCOMES[outcome] ?? 'busy', outcome ? outcome.replaceAll('_', ' ') : 'under way'),
+      badge(outcome ? OUTCOMES[outcome] ?? 'bad' : 'busy', outcome ? outcome.replaceAll('_', ' ') : 'under way'),
       el('span', { class: 'tiny soft' }, [worker, took].filter(Boolean).join(' · '))),
     el('ol', { class: 'plain', 'aria-labelledby': id }, entries.map(one => step(one, replay))))
 }
 
 const OUTCOMES = {
-  completed: 'good', succeeded: 'good', submitted: 'good', failed: 'bad', retry_scheduled: 'warn', postponed: 'warn', lease_lost: 'warn', released: '', cancelled: ''
+  completed: 'good',
+  answered: 'good',
+  failed: 'bad',
+  unanswered: 'bad',
+  retry_scheduled: 'warn',
+  postponed: 'warn',
+  lease_lost: 'warn',
+  following: '',
+  released: '',
+  cancelled: ''
 }
 
 function step ({ at, sort, tone, title, detail, source }, replay) {
