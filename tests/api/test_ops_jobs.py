@@ -271,7 +271,7 @@ async def test_a_job_that_rests_goes_on_at_once_when_it_is_hastened(
     refused = (await acted(api, "hasten", ids=[resting, str(uuid4())]))["refused"]
     assert {one["code"] for one in refused} == {"not_delayed", "job_not_found"}
     (claimed,) = await store.claim(1, "tester", 30)
-    assert (str(claimed.job.id), claimed.job.retry_count) == (resting, 1)
+    assert (str(claimed.job_id), claimed.retry_count) == (resting, 1)
     events = (await api.get(f"{JOBS}/{resting}", headers=OPERATOR)).body["timeline"]["events"]
     (hastened,) = [event for event in events if event["kind"] == "hastened"]
     assert (hastened["actor"], hastened["reason"]) == ("http", "it is mended")
