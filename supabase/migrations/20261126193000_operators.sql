@@ -1,7 +1,7 @@
 -- What the operator's pages look at and press: the past by the minute and by the day, pauses of
 -- priorities, and a log of acts that says what each was about.
 --
--- squawk-ignore-file require-concurrent-index-creation
+-- squawk-ignore-file require-concurrent-index-creation, require-concurrent-index-deletion
 
 alter table public.prompt_operator_log
   add column if not exists about text,
@@ -64,6 +64,14 @@ create index if not exists picture_jobs_created_idx
   on public.picture_jobs (created_at, job_id) where number = 1;
 create index if not exists picture_jobs_open_idx on public.picture_jobs (status)
   where status not in ('succeeded', 'failed', 'cancelled');
+
+-- Jobs of one insert have the same created_at: without the id each look would sort them all.
+create index if not exists prompt_generation_jobs_newest_idx
+  on public.prompt_generation_jobs (created_at, id);
+create index if not exists prompt_generation_jobs_errors_idx
+  on public.prompt_generation_jobs (created_at, id) where error_code is not null;
+drop index if exists public.prompt_generation_jobs_created_idx;
+drop index if exists public.prompt_generation_jobs_error_idx;
 
 alter table public.prompt_queue_paused_priorities enable row level security;
 alter table public.prompt_queue_paused_priorities force row level security;

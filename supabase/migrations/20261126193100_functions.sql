@@ -516,7 +516,10 @@ begin
           limit p_look
         )
       ) w
-      join public.picture_jobs p on p.job_id = w.job_id and p.number = 1
+      cross join lateral (
+        select o.job_id, o.created_at from public.picture_jobs o
+        where o.job_id = w.job_id and o.number = 1 limit 1
+      ) p
       where p.created_at >= f.created_after and (p.created_at, p.job_id) < (v_after, v_after_id)
       order by p.created_at desc, p.job_id desc limit p_look
     )
@@ -530,8 +533,9 @@ begin
   found as materialized (
     select l.id, l.created_at
     from looked l
-    where exists (
-      select from public.picture_jobs p
+    -- The limit keeps it from being turned around.
+    cross join lateral (
+      select p.number from public.picture_jobs p
       where p.job_id = l.id
         and (f.status is null or p.status = f.status)
         and (f.priority_from is null or p.priority between f.priority_from and f.priority_to)
@@ -541,7 +545,8 @@ begin
         and (f.row_id is null or p.row_id = f.row_id)
         and (f.words is null or position(lower(f.words) in lower(p.error)) > 0
           or position(lower(f.words) in lower(p.prompt)) > 0)
-    )
+      limit 1
+    ) fits
     order by l.created_at desc, l.id desc
     limit p_limit
   )
@@ -651,7 +656,10 @@ begin
           where v_path = 'waiting' and q.state <> 'leased' limit p_look
         )
       ) w
-      join public.prompt_generation_jobs j on j.id = w.job_id
+      cross join lateral (
+        select o.id, o.created_at from public.prompt_generation_jobs o
+        where o.id = w.job_id limit 1
+      ) j
       where j.created_at >= f.created_after and (j.created_at, j.id) < (v_after, v_after_id)
       order by j.created_at desc, j.id desc
     )
@@ -674,7 +682,9 @@ begin
           order by k.user_id, k.created_at desc, k.id desc limit p_look
         )
       ) w
-      join public.prompt_generation_jobs j on j.id = w.id
+      cross join lateral (
+        select o.id, o.created_at from public.prompt_generation_jobs o where o.id = w.id limit 1
+      ) j
       where j.created_at >= f.created_after and (j.created_at, j.id) < (v_after, v_after_id)
       order by j.created_at desc, j.id desc limit p_look
     )
@@ -688,7 +698,10 @@ begin
   found as materialized (
     select j.id, j.created_at
     from looked l
-    join public.prompt_generation_jobs j on j.id = l.id
+    -- The limit keeps it from being turned around.
+    cross join lateral (
+      select * from public.prompt_generation_jobs o where o.id = l.id limit 1
+    ) j
     where (f.status is null or j.status = f.status)
       and (f.priority_from is null or j.priority between f.priority_from and f.priority_to)
       and (f.model is null or j.model in (f.model, 'stand-in:' || f.model))
@@ -904,6 +917,62 @@ begin
 end
 $$;
 -- <<< prompt_job_position
+
+-- >>> prompt_permits_used
+-- Calls within the last minute by model, of the newest 20,000.
+create or replace function public.prompt_permits_used()
+returns table (model text, used bigint)
+language sql
+stable
+set search_path = ''
+set enable_seqscan = off
+set enable_bitmapscan = off
+as $$
+  select c.model, count(*)
+  from (
+    select r.model from public.provider_calls r
+    where r.started_at > (select clock_timestamp() - interval '1 minute')
+    order by r.started_at desc limit 20000
+  ) c
+  group by c.model
+$$;
+-- <<< prompt_permits_used
+
+-- >>> prompt_spend_today
+-- The cost of the day in UTC, by leg, provider and model: the sums of prompt_queue_spend and, call by
+-- call, those of the last quarter of an hour, which are not in them yet.
+create or replace function public.prompt_spend_today()
+returns table (
+  leg text, provider text, model text, calls bigint, unresolved bigint, usd numeric,
+  input_tokens bigint, output_tokens bigint
+)
+language sql
+stable
+set search_path = ''
+set enable_seqscan = off
+set enable_bitmapscan = off
+as $$
+  select s.leg, s.provider, s.model, sum(s.calls)::bigint, sum(s.unresolved)::bigint, sum(s.usd),
+    sum(s.input_tokens)::bigint, sum(s.output_tokens)::bigint
+  from (
+    select d.leg, d.provider, d.model, d.calls, d.unresolved, d.usd, d.input_tokens,
+      d.output_tokens
+    from public.prompt_queue_spend d
+    where d.day = (clock_timestamp() at time zone 'UTC')::date
+    union all
+    select c.leg, c.provider, c.model, 1, (c.state = 'unanswered')::int, coalesce(c.cost_usd, 0),
+      coalesce(c.prompt_tokens, 0),
+      coalesce(c.completion_tokens, 0) + coalesce(c.reasoning_tokens, 0)
+    from public.provider_calls c
+    where c.started_at > (
+      select greatest(r.calls_until, date_trunc('day', clock_timestamp(), 'UTC') - interval '1 us')
+      from public.prompt_queue_totals_read r
+    )
+  ) s
+  group by s.leg, s.provider, s.model
+  order by sum(s.usd) desc, s.model
+$$;
+-- <<< prompt_spend_today
 
 -- >>> ready_job_waits
 -- Whether a prompt job waits that a claim may take: with stale statistics, too, each lane that is

@@ -43,7 +43,8 @@ begin
     where p.pronamespace = 'public'::regnamespace
       and p.proname in (
         'pause_prompt_queue', 'resume_prompt_queue', 'operate_on_jobs', 'open_priority_bands',
-        'ready_job_waits', 'find_prompt_jobs', 'find_picture_jobs'
+        'ready_job_waits', 'find_prompt_jobs', 'find_picture_jobs', 'prompt_spend_today',
+        'prompt_permits_used'
       )
   loop
     execute format('revoke all on function %s from public', v_function);

@@ -18,7 +18,7 @@ async def test_a_paused_queue_says_so_and_goes_on(api: Api) -> None:
     first = await api.post(f"{QUEUE}/pause", json={"reason": "repairs"}, headers=OPERATOR)
     assert (first.status, first.body) == (
         200,
-        {"changed": True, "queuePaused": True, "pausedModels": []},
+        {"changed": True, "queuePaused": True, "pausedModels": [], "pausedPriorities": []},
     )
     again = await api.post(f"{QUEUE}/pause", json={}, headers=OPERATOR)
     assert again.body["changed"] is False

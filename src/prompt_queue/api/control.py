@@ -2,14 +2,13 @@
 
 from fastapi import APIRouter, Depends, Request, Response
 
-from prompt_queue.api.auth import CallerOf, PartsOf, require_operator
+from prompt_queue.api.auth import CallerOf, PartsOf, require_ops_write
 from prompt_queue.api.bodies import documented_body, json_body
 from prompt_queue.api.operator_schemas import (
     BreakerRequest,
     BreakerView,
     LimitRequest,
     LimitView,
-    PauseRequest,
     PauseView,
     PauseWhat,
     Retried,
@@ -31,31 +30,36 @@ _OPERATOR = documented(*_WRITE, "unauthorized", "cron_disabled")
 
 @router.post(
     "/api/prompt/queue/pause",
-    summary="Pause the queue or one model",
+    summary="Pause the queue, one model or a band of priorities",
     response_model=PauseView,
     responses=_OPERATOR,
-    dependencies=[Depends(require_operator)],
-    openapi_extra=documented_body(PauseRequest),
+    dependencies=[Depends(require_ops_write)],
+    openapi_extra=documented_body(PauseWhat),
 )
-async def pause(request: Request, parts: PartsOf) -> Response:
+async def pause(request: Request, parts: PartsOf, caller: CallerOf) -> Response:
     """Running jobs are finished, new ones are taken in and wait. May be repeated."""
-    wanted = await json_body(request, PauseRequest)
-    changed = await parts.operator_store.pause(wanted.model, wanted.reason, "http")
+    wanted = await json_body(request, PauseWhat)
+    changed = await parts.operator_store.pause(
+        wanted.model, wanted.reason, caller.actor, wanted.range
+    )
     return await _paused(parts, changed)
 
 
 @router.post(
     "/api/prompt/queue/resume",
-    summary="Let the queue or one model go on",
+    summary="Let the queue, one model or a band of priorities go on",
     response_model=PauseView,
     responses=_OPERATOR,
-    dependencies=[Depends(require_operator)],
+    dependencies=[Depends(require_ops_write)],
     openapi_extra=documented_body(PauseWhat),
 )
-async def resume(request: Request, parts: PartsOf) -> Response:
+async def resume(request: Request, parts: PartsOf, caller: CallerOf) -> Response:
     """Waiting jobs are claimed again at once. May be repeated."""
     wanted = await json_body(request, PauseWhat)
-    return await _paused(parts, await parts.operator_store.resume(wanted.model, "http"))
+    changed = await parts.operator_store.resume(
+        wanted.model, caller.actor, wanted.range, wanted.reason
+    )
+    return await _paused(parts, changed)
 
 
 @router.post(
@@ -63,10 +67,10 @@ async def resume(request: Request, parts: PartsOf) -> Response:
     summary="Open or close the circuit breaker of a model",
     response_model=BreakerView,
     responses=_OPERATOR,
-    dependencies=[Depends(require_operator)],
+    dependencies=[Depends(require_ops_write)],
     openapi_extra=documented_body(BreakerRequest),
 )
-async def breaker(request: Request, parts: PartsOf) -> Response:
+async def breaker(request: Request, parts: PartsOf, caller: CallerOf) -> Response:
     """Open: nobody asks the model; requests take the next one, wait, or get a template."""
     wanted = await json_body(request, BreakerRequest)
     changed = await parts.model_store.set_breaker(
@@ -74,7 +78,7 @@ async def breaker(request: Request, parts: PartsOf) -> Response:
         is_open=wanted.state == "open",
         seconds=wanted.seconds if wanted.state == "open" else None,
         reason=wanted.reason,
-        actor="http",
+        actor=caller.actor,
     )
     views = [model_view(model) for model in await parts.model_store.models()]
     return answer(BreakerView(changed=changed, models=views))
@@ -85,15 +89,17 @@ async def breaker(request: Request, parts: PartsOf) -> Response:
     summary="Change the limits of a model",
     response_model=LimitView,
     responses=_OPERATOR,
-    dependencies=[Depends(require_operator)],
+    dependencies=[Depends(require_ops_write)],
     openapi_extra=documented_body(LimitRequest),
 )
-async def limits(request: Request, parts: PartsOf) -> Response:
+async def limits(request: Request, parts: PartsOf, caller: CallerOf) -> Response:
     """For every worker, with its next call; the settings do not change it any more."""
     wanted = await json_body(request, LimitRequest)
     rps = wanted.requests_per_second
     limit = None if rps is None else Limit(rps, wanted.tokens_per_minute)
-    changed = await parts.model_store.set_limit(wanted.model, limit, by_hand=True, actor="http")
+    changed = await parts.model_store.set_limit(
+        wanted.model, limit, by_hand=True, actor=caller.actor
+    )
     views = [model_view(model) for model in await parts.model_store.models()]
     return answer(LimitView(changed=changed, models=views))
 
@@ -115,7 +121,7 @@ async def retry_many(request: Request, parts: PartsOf, caller: CallerOf) -> Resp
         failed_before=wanted.failed_before,
     )
     return answer(
-        Retried(retried=await parts.operator_store.retry_many(which, wanted.limit, "http"))
+        Retried(retried=await parts.operator_store.retry_many(which, wanted.limit, caller.actor))
     )
 
 
@@ -126,5 +132,8 @@ async def _paused(parts: Parts, changed: bool) -> Response:
             changed=changed,
             queue_paused=any(pause.model is None for pause in pauses),
             paused_models=[pause.model for pause in pauses if pause.model],
+            paused_priorities=[
+                one.priority for one in await parts.operator_store.paused_priorities()
+            ],
         )
     )

@@ -1,34 +1,57 @@
 """Answers of the operator's routes, camelCase."""
 
 from datetime import datetime
-from typing import Literal
+from typing import Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 from pydantic.alias_generators import to_camel
+
+from prompt_queue.api.request_base import Request, complain
+from prompt_queue.jobs.priority import BANDS, HIGHEST, LOWEST
 
 
 class _Answer(BaseModel):
     model_config = ConfigDict(alias_generator=to_camel, frozen=True, populate_by_name=True)
 
 
-class _Request(BaseModel):
-    model_config = ConfigDict(alias_generator=to_camel, frozen=True, extra="forbid")
+class PriorityRange(Request):
+    """Priorities from the one to the other, both included."""
+
+    from_: int = Field(alias="from", ge=LOWEST, le=HIGHEST)
+    to: int = Field(ge=LOWEST, le=HIGHEST)
 
 
-class PauseWhat(_Request):
-    """One model by its name, or the whole queue."""
+class PauseWhat(Request):
+    """One model by its name, a band of priorities, or the whole queue."""
 
     model: str | None = Field(
-        default=None, min_length=1, max_length=200, description="Null: the whole queue."
+        default=None, min_length=1, max_length=200, description="Only the calls to this model."
     )
-
-
-class PauseRequest(PauseWhat):
-    """What to pause, and why."""
-
+    band: Literal["low", "normal", "high", "critical"] | None = Field(
+        default=None, description="Only jobs of these priorities, in a word."
+    )
+    priorities: PriorityRange | None = Field(
+        default=None, description="Only jobs of these priorities, in numbers."
+    )
     reason: str | None = Field(
-        default=None, max_length=500, description="For whoever looks at the queue meanwhile."
+        default=None, max_length=500, description="For whoever looks at the queue, and the audit."
     )
+
+    @model_validator(mode="after")
+    def _is_one(self) -> Self:
+        given = [self.model, self.band, self.priorities]
+        if sum(one is not None for one in given) > 1:
+            raise complain("Give model, band or priorities, one of them; without, all is meant.")
+        if self.priorities and self.priorities.from_ > self.priorities.to:
+            raise complain("priorities.from must not be above priorities.to.")
+        return self
+
+    @property
+    def range(self) -> tuple[int, int] | None:
+        """The first and the last priority; None where no band is meant."""
+        if self.priorities is not None:
+            return self.priorities.from_, self.priorities.to
+        return BANDS[self.band] if self.band else None
 
 
 class PauseView(_Answer):
@@ -37,9 +60,10 @@ class PauseView(_Answer):
     changed: bool = Field(description="False: it was so before.")
     queue_paused: bool
     paused_models: list[str]
+    paused_priorities: list[int] = Field(description="The least urgent first.")
 
 
-class BreakerRequest(_Request):
+class BreakerRequest(Request):
     """Which breaker, and how it is to stand."""
 
     model: str = Field(min_length=1, max_length=200)
@@ -80,7 +104,7 @@ class BreakerView(_Answer):
     models: list[ModelView]
 
 
-class LimitRequest(_Request):
+class LimitRequest(Request):
     """What a model may be sent from now on, by every worker."""
 
     model: str = Field(min_length=1, max_length=200)
@@ -97,7 +121,7 @@ class LimitView(_Answer):
     models: list[ModelView]
 
 
-class RetryManyRequest(_Request):
+class RetryManyRequest(Request):
     """Which failed jobs; a filter that is not given means any."""
 
     error_code: str | None = Field(default=None, max_length=100)

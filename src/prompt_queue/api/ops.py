@@ -19,10 +19,12 @@ from prompt_queue.api.operator_schemas import (
     TickView,
     WorkerState,
 )
+from prompt_queue.api.ops_views import paused_view
 from prompt_queue.api.parts import Parts
 from prompt_queue.api.problems import Problem, database_away, documented
 from prompt_queue.api.views import answer, model_view
 from prompt_queue.jobs.alerts import firing
+from prompt_queue.jobs.priority import in_words
 from prompt_queue.store.database import DatabaseUnavailable
 from prompt_queue.store.migrate import MigrationError
 from prompt_queue.store.model_store import ModelHealth
@@ -180,6 +182,11 @@ async def _health(parts: Parts) -> Health:
     facts = await parts.worker_store.facts()
     models = await parts.model_store.models()
     reasons = health_complaints(stats, models)
+    for one in (await paused_view(parts)).priorities:
+        reasons.append(
+            f"Jobs of {in_words(one.from_, one.to)} are paused; "
+            f"`prompt-queue resume --band {one.from_}-{one.to}` lets them go on."
+        )
     now = datetime.fromtimestamp(facts.clock_seconds, UTC)
     finished = stats.failed_last_hour + stats.completed_last_hour
     return Health(

@@ -9,7 +9,7 @@ from prompt_queue.api.ops_job_schemas import Kind
 from prompt_queue.api.paging import bad_parameter, time_parameter, uuid_parameter
 from prompt_queue.jobs.job import Source, Status
 from prompt_queue.jobs.picture import PictureStatus
-from prompt_queue.jobs.priority import HIGHEST, LOWEST
+from prompt_queue.jobs.priority import BANDS, HIGHEST, LOWEST, read_range
 from prompt_queue.store.ops_store import JobFilter
 
 FILTERS: Final = (
@@ -19,7 +19,6 @@ FILTERS: Final = (
 LONGEST_WORDS: Final = 200
 _LEAST_OF_ID = 6
 _PART_OF_ID = re.compile(rf"[0-9a-fA-F-]{{{_LEAST_OF_ID},36}}")
-_PRIORITY = re.compile(r"(\d{1,2})(?:-(\d{1,2}))?")
 
 
 def kind_parameter(text: str | None) -> Kind:
@@ -74,13 +73,14 @@ def _search(text: str | None) -> tuple[str | None, tuple[UUID, UUID] | None]:
 def _priorities(text: str | None) -> tuple[int, int] | None:
     if text is None:
         return None
-    found = _PRIORITY.fullmatch(text)
-    low, high = (int(found[1]), int(found[2] or found[1])) if found else (0, 0)
-    if not LOWEST <= low <= high <= HIGHEST:
+    found = read_range(text)
+    if found is None:
         raise bad_parameter(
-            "priority", f"priority must be a number from {LOWEST} to {HIGHEST}, or two, as in 1-3."
+            "priority",
+            f"priority must be a number from {LOWEST} to {HIGHEST}, two as in 1-3, or a word: "
+            f"{', '.join(BANDS)}.",
         )
-    return low, high
+    return found
 
 
 def _source(kind: Kind, text: str | None) -> str | None:

@@ -14,6 +14,7 @@ from prompt_queue.jobs.eta import (
     expect,
     forecast,
 )
+from prompt_queue.jobs.priority import range_around
 from prompt_queue.jobs.waiting import Hold, Standing, Surroundings, WaitCode, WaitingReason
 from prompt_queue.jobs.waiting import waiting_reason as reason_of
 
@@ -46,7 +47,10 @@ class Told:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Outlook:
-    """A look at the whole queue. `lanes` are the ready jobs by priority, where there are many."""
+    """A look at the whole queue. `lanes` are the ready jobs by priority, where there are many.
+
+    Jobs of `paused_priorities` wait, and nobody waits for them.
+    """
 
     now: datetime
     workers: int
@@ -54,6 +58,7 @@ class Outlook:
     prompts: Line
     pictures: Line
     lanes: Mapping[int, int] = field(default_factory=dict)
+    paused_priorities: frozenset[int] = frozenset()
 
     @property
     def blocked(self) -> str | None:
@@ -64,14 +69,15 @@ class Outlook:
 
     def position(self, counted: int, priority: int, share: float) -> tuple[int, bool]:
         """How many jobs come first, and whether that is exact."""
-        above = sum(waiting for lane, waiting in self.lanes.items() if lane > priority)
+        stopped = self.paused_priorities
+        above = sum(n for lane, n in self.lanes.items() if lane > priority and lane not in stopped)
         in_lane = self.lanes.get(priority, 0)
         return estimated_position(above, in_lane, share, counted, EXACT_POSITIONS)
 
     def prompt(self, ahead: int, priority: int, *, delay: float = 0.0) -> Told:
         """A prompt job with `ahead` before it, that may not start for another `delay` seconds."""
         expected = _later(expect(self.prompts.conditions, ahead, priority), delay)
-        return self._told(expected, self.prompts)
+        return self._told(expected, self.prompts, priority)
 
     def prompt_at_work(self, elapsed: float) -> Told:
         """A prompt job that began `elapsed` seconds ago."""
@@ -81,7 +87,7 @@ class Outlook:
         """A picture job, behind its prompt where it waits for one."""
         own = expect(self.pictures.conditions, ahead, priority)
         expected = own if prompt is None else _one_after_another(prompt, own)
-        told = self._told(expected, self.pictures)
+        told = self._told(expected, self.pictures, priority)
         prompt_stuck = prompt is not None and _stuck(self.prompts)
         if told.forecast is None or not prompt_stuck:
             return told
@@ -92,16 +98,22 @@ class Outlook:
         """A picture that was bought `elapsed` seconds ago."""
         return self._told(_under_way(self.pictures.conditions, elapsed), self.pictures)
 
-    def reason(self, place: Standing, line: Line) -> WaitingReason:
-        """Why a job of this line waits."""
+    def reason(self, place: Standing, line: Line, priority: int) -> WaitingReason:
+        """Why a job of this line and priority waits."""
         around = Surroundings(
-            now=self.now, workers=self.workers, queue_paused=self.queue_paused, hold=line.hold
+            now=self.now,
+            workers=self.workers,
+            queue_paused=self.queue_paused,
+            paused_range=range_around(priority, self.paused_priorities),
+            hold=line.hold,
         )
         return reason_of(place, around)
 
-    def _told(self, expected: Expectation, line: Line) -> Told:
+    def _told(self, expected: Expectation, line: Line, priority: int | None = None) -> Told:
         promised = forecast(expected, line.starts, line.ends)
         reason = self.blocked
+        if priority in self.paused_priorities:
+            reason = WaitCode.PAUSED
         if reason is None and _stuck(line) and line.hold:
             reason = line.hold.code
         return Told(

@@ -6,6 +6,8 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Final
 
+from prompt_queue.jobs.priority import in_words
+
 
 class WaitCode(StrEnum):
     """Every reason there is."""
@@ -70,11 +72,15 @@ class Standing:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Surroundings:
-    """What holds for all jobs at `now`, the database's clock."""
+    """What holds for all jobs of a priority at `now`, the database's clock.
+
+    `paused_range` are the priorities that are paused together with that of the job.
+    """
 
     now: datetime
     workers: int
     queue_paused: bool = False
+    paused_range: tuple[int, int] | None = None
     hold: Hold | None = None
 
 
@@ -137,6 +143,8 @@ def first_hold(models: Sequence[ModelState]) -> Hold | None:
 
 def waiting_reason(place: Standing, around: Surroundings) -> WaitingReason:
     """The reason that would have to go first."""
+    if around.paused_range is not None and not around.queue_paused:
+        return _paused_priority(*around.paused_range)
     stopped: WaitCode | None = None
     if around.queue_paused:
         stopped = WaitCode.PAUSED
@@ -160,6 +168,14 @@ def waits_for_prompt(prompt: WaitingReason | None) -> WaitingReason:
     return WaitingReason(
         WaitCode.WAITING_PROMPT, prompt.until, f"Its prompt is not there yet: {prompt.detail}"
     )
+
+
+def _paused_priority(low: int, high: int) -> WaitingReason:
+    detail = (
+        f"An operator has paused {in_words(low, high)}; `prompt-queue resume --band {low}-{high}` "
+        "lets them go on."
+    )
+    return WaitingReason(WaitCode.PAUSED, None, detail)
 
 
 def _delay(place: Standing) -> WaitingReason:

@@ -33,6 +33,8 @@ async def look_out(waits: WaitStore, stats: QueueStats, ladder: Ladder) -> Outlo
     prompts = await waits.tests("prompt")
     painted = await waits.tests("picture")
     at_once = await waits.pictures_at_once()
+    paused = await waits.paused_priorities()
+    arrivals = await waits.arrivals()
     return Outlook(
         now=now,
         workers=stats.workers,
@@ -44,7 +46,8 @@ async def look_out(waits: WaitStore, stats: QueueStats, ladder: Ladder) -> Outlo
                 pace=await waits.pace(),
                 rate=models[0].rate if models else None,
                 closed_seconds=_seconds(hold),
-                arrivals=await waits.arrivals(),
+                # Who arrives and stays where it is passes nobody.
+                arrivals={p: rate for p, rate in arrivals.items() if p not in paused},
             ),
             hold=hold,
             starts=prompts.starts,
@@ -62,6 +65,7 @@ async def look_out(waits: WaitStore, stats: QueueStats, ladder: Ladder) -> Outlo
             ends=painted.ends,
         ),
         lanes=await waits.lanes() if stats.total_queued > EXACT_POSITIONS else {},
+        paused_priorities=paused,
     )
 
 
@@ -98,4 +102,4 @@ def why_prompt_waits(job: PromptJob, place: Place | None, outlook: Outlook) -> W
         follows=place.follows,
         error_code=job.error_code,
     )
-    return outlook.reason(standing, outlook.prompts)
+    return outlook.reason(standing, outlook.prompts, job.priority)

@@ -38,7 +38,9 @@ async def picture_wait(
         ahead, _ = await waits.pictures_before(first.priority, first.created_at)
         return PictureWait(
             told=outlook.picture(ahead, first.priority),
-            reason=outlook.reason(_standing(rows, ahead, outlook), outlook.pictures),
+            reason=outlook.reason(
+                _standing(rows, ahead, outlook), outlook.pictures, first.priority
+            ),
         )
     since = min((row.submitted_at for row in rows if row.submitted_at), default=first.updated_at)
     elapsed = max((outlook.now - since).total_seconds(), 0.0)

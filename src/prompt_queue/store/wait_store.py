@@ -87,6 +87,10 @@ class WaitStore:
         """Of pictures, from the last hundred, else `guess`."""
         return _pace(await self._database.row("picture_pace"), guess)
 
+    async def paused_priorities(self) -> frozenset[int]:
+        """Priorities that are not given out."""
+        return frozenset(row["priority"] for row in await self._database.rows("paused_priorities"))
+
     async def arrivals(self) -> dict[int, float]:
         """Jobs a second that came in within the last minute, by priority."""
         rows = await self._database.rows("arrivals")

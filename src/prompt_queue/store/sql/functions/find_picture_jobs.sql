@@ -87,7 +87,10 @@ begin
           limit p_look
         )
       ) w
-      join public.picture_jobs p on p.job_id = w.job_id and p.number = 1
+      cross join lateral (
+        select o.job_id, o.created_at from public.picture_jobs o
+        where o.job_id = w.job_id and o.number = 1 limit 1
+      ) p
       where p.created_at >= f.created_after and (p.created_at, p.job_id) < (v_after, v_after_id)
       order by p.created_at desc, p.job_id desc limit p_look
     )
@@ -101,8 +104,9 @@ begin
   found as materialized (
     select l.id, l.created_at
     from looked l
-    where exists (
-      select from public.picture_jobs p
+    -- The limit keeps it from being turned around.
+    cross join lateral (
+      select p.number from public.picture_jobs p
       where p.job_id = l.id
         and (f.status is null or p.status = f.status)
         and (f.priority_from is null or p.priority between f.priority_from and f.priority_to)
@@ -112,7 +116,8 @@ begin
         and (f.row_id is null or p.row_id = f.row_id)
         and (f.words is null or position(lower(f.words) in lower(p.error)) > 0
           or position(lower(f.words) in lower(p.prompt)) > 0)
-    )
+      limit 1
+    ) fits
     order by l.created_at desc, l.id desc
     limit p_limit
   )

@@ -95,7 +95,10 @@ begin
           where v_path = 'waiting' and q.state <> 'leased' limit p_look
         )
       ) w
-      join public.prompt_generation_jobs j on j.id = w.job_id
+      cross join lateral (
+        select o.id, o.created_at from public.prompt_generation_jobs o
+        where o.id = w.job_id limit 1
+      ) j
       where j.created_at >= f.created_after and (j.created_at, j.id) < (v_after, v_after_id)
       order by j.created_at desc, j.id desc
     )
@@ -118,7 +121,9 @@ begin
           order by k.user_id, k.created_at desc, k.id desc limit p_look
         )
       ) w
-      join public.prompt_generation_jobs j on j.id = w.id
+      cross join lateral (
+        select o.id, o.created_at from public.prompt_generation_jobs o where o.id = w.id limit 1
+      ) j
       where j.created_at >= f.created_after and (j.created_at, j.id) < (v_after, v_after_id)
       order by j.created_at desc, j.id desc limit p_look
     )
@@ -132,7 +137,10 @@ begin
   found as materialized (
     select j.id, j.created_at
     from looked l
-    join public.prompt_generation_jobs j on j.id = l.id
+    -- The limit keeps it from being turned around.
+    cross join lateral (
+      select * from public.prompt_generation_jobs o where o.id = l.id limit 1
+    ) j
     where (f.status is null or j.status = f.status)
       and (f.priority_from is null or j.priority between f.priority_from and f.priority_to)
       and (f.model is null or j.model in (f.model, 'stand-in:' || f.model))

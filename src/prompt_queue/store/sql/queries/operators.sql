@@ -27,32 +27,11 @@ where m.minute > $1::timestamptz - make_interval(secs => $2) and m.name = any ($
 group by m.name, m.label;
 
 -- name: ops_spend
--- Sums of the day, and the calls of the last quarter of an hour that are not in them yet.
-select s.leg, s.provider, s.model, sum(s.calls)::bigint as calls,
-  sum(s.unresolved)::bigint as unresolved, sum(s.usd) as usd,
-  sum(s.input_tokens)::bigint as input_tokens, sum(s.output_tokens)::bigint as output_tokens
-from (
-  select d.leg, d.provider, d.model, d.calls, d.unresolved, d.usd, d.input_tokens, d.output_tokens
-  from public.prompt_queue_spend d
-  where d.day = (clock_timestamp() at time zone 'UTC')::date
-  union all
-  select c.leg, c.provider, c.model, 1, (c.state = 'unanswered')::int, coalesce(c.cost_usd, 0),
-    coalesce(c.prompt_tokens, 0), coalesce(c.completion_tokens, 0) + coalesce(c.reasoning_tokens, 0)
-  from public.provider_calls c
-  where c.started_at > (select r.calls_until from public.prompt_queue_totals_read r)
-    and c.started_at >= date_trunc('day', clock_timestamp(), 'UTC')
-) s
-group by s.leg, s.provider, s.model
-order by sum(s.usd) desc, s.model;
+select s.leg, s.provider, s.model, s.calls, s.unresolved, s.usd, s.input_tokens, s.output_tokens
+from public.prompt_spend_today() s;
 
 -- name: ops_permits
-select c.model, count(*) as used
-from (
-  select r.model from public.provider_calls r
-  where r.started_at > clock_timestamp() - interval '1 minute'
-  order by r.started_at desc limit 20000
-) c
-group by c.model;
+select u.model, u.used from public.prompt_permits_used() u;
 
 -- name: ops_doing
 (

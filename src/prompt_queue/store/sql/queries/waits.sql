@@ -60,7 +60,10 @@ union all
 
 -- name: place_of_picture
 select count(*) filter (where p.status = 'queued' and (
-    p.priority > $1 or p.priority = $1 and p.created_at < $2
+    p.priority > $1 and p.priority <> all (
+      array(select u.priority from public.prompt_queue_paused_priorities u)
+    )
+    or p.priority = $1 and p.created_at < $2
   )) as ahead,
   count(*) filter (where p.status in ('submitting', 'submission_unknown', 'submitted', 'running'))
     as there
