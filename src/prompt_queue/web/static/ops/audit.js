@@ -15,7 +15,7 @@ export class PqOpsAudit extends HTMLElement {
     this._wrong = el('p', { class: 'notice bad', role: 'alert', hidden: true })
     this._more = el('button', { class: 'button', type: 'button', hidden: true, onclick: () => this._older() }, 'Show earlier ones')
     this._scroll = el('div', { class: 'panel flush' },
-      el('table', { class: 'data cards-when-narrow' },
+      el('table', { class: 'data cards-when-narrow labelled' },
         el('caption', { class: 'only-read' }, 'What operators did'),
         el('thead', {}, el('tr', {}, ['When', 'Who', 'What', 'Reason'].map(name => el('th', { scope: 'col' }, name)))), this._body))
     this.append(el('h1', {}, 'Audit'), el('p', { class: 'soft' }, 'Everything that an operator pressed, here or on the command line.'),

@@ -51,7 +51,7 @@ function alertLine () {
   const words = el('span', { class: 'grow' })
   const since = el('span', { class: 'tiny' })
   return {
-    node: el('li', { class: 'notice bad' }, badge('bad', 'Alert'), words, since),
+    node: el('li', { class: 'notice bad alert' }, badge('bad', 'Alert'), words, since),
     show (alert) {
       if (!words.firstChild) words.append(...withCode(alert.sentence))
       write(since, `since ${time(alert.since)}`)

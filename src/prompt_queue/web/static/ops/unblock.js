@@ -88,18 +88,24 @@ const ADVICE = {
     return { title: 'It is paused', words: by ? `${by.actor} paused it at ${time(by.since)}${why}.` : 'Resume lets it go on.', acts }
   },
 
-  budget: (_, job) => job.errorCode === 'out_of_credit'
-    ? {
+  budget: (_, job, { models }) => {
+    const closed = models.filter(one => one.breaker !== 'closed')
+      .map(one => ({ does: 'close', label: `Close the breaker of ${one.model}`, model: one.model }))
+    const now = [{ does: 'hasten', label: 'Try now' }]
+    if (job.errorCode === 'out_of_credit') {
+      return {
         title: 'The provider’s account is empty',
-        words: 'Fill the account in the provider’s console. Then it goes on by itself, or now.',
-        acts: [{ does: 'hasten', label: 'Try now' }]
+        words: 'Fill the account in the provider’s console. Then all goes on by itself, or at once by this button.',
+        acts: closed.length ? closed : now
       }
-    : {
-        title: 'Retries are rationed',
-        words: 'So much fails that retries have to wait for successes. Look at the models first; it may also be tried now.',
-        acts: [{ does: 'hasten', label: 'Try now' }],
-        links: [{ label: 'Models', href: '/ops/models' }]
-      },
+    }
+    return {
+      title: 'Retries are rationed',
+      words: 'So much fails that retries have to wait for successes. Look at the models first; it may also be tried now.',
+      acts: now,
+      links: [{ label: 'Models', href: '/ops/models' }]
+    }
+  },
 
   no_worker: () => ({
     title: 'No worker runs',
