@@ -4,6 +4,11 @@ from axe_playwright_python.async_playwright import Axe
 from playwright.async_api import Page
 
 THEMES = ("light", "dark")
+# Colours on their way from one theme to the other are nobody's.
+SETTLED = """new Promise(done => requestAnimationFrame(() => requestAnimationFrame(() => {
+  const moving = document.getAnimations().filter(one => one instanceof CSSTransition)
+  Promise.allSettled(moving.map(one => one.finished)).then(() => done())
+})))"""
 
 
 async def violations(page: Page) -> list[str]:
@@ -11,6 +16,7 @@ async def violations(page: Page) -> list[str]:
     found = []
     for theme in THEMES:
         await page.emulate_media(color_scheme=theme, reduced_motion="reduce")
+        await page.evaluate(SETTLED)
         results = await Axe().run(page)
         for one in results.response["violations"]:
             nodes = "; ".join(node["html"][:160] for node in one["nodes"][:5])

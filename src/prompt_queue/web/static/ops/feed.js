@@ -35,10 +35,11 @@ export function watch (tell) {
   }
 }
 
-/** Looks now, for instance because a button was pressed. */
+/** Looks now, because a button was pressed, and soon again: the server shares a look for two seconds. */
 export async function refresh () {
   if (asking) await asking
   await ask()
+  schedule(APART)
 }
 
 function start () {

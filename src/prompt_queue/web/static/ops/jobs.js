@@ -25,7 +25,7 @@ export class PqOpsJobs extends HTMLElement {
     this._body = el('tbody')
     this._all = mayAct && el('input', { type: 'checkbox', 'aria-label': 'Choose all that are shown', onchange: () => this._chooseShown() })
     const names = ['Job', 'State', 'Priority', 'Created', 'Made by', 'What went wrong', 'Cost']
-    this._table = el('div', { class: 'panel flush' },
+    this._table = el('div', { class: 'panel flush', hidden: true },
       el('table', { class: 'data jobs cards-when-narrow' },
         el('caption', { class: 'only-read' }, 'Jobs, newest first'),
         el('thead', {}, el('tr', {}, mayAct && el('th', {}, this._all),
@@ -125,7 +125,7 @@ export class PqOpsJobs extends HTMLElement {
 
   _chooseShown () {
     this._matching = false
-    for (const job of this._rows) {
+    for (const job of this._rows ?? []) {
       if (!this._all.checked) this._chosen.delete(job.id)
       else if (this._chosen.size < MOST_CHOSEN) this._chosen.add(job.id)
     }

@@ -82,7 +82,8 @@ export class PqOps extends HTMLElement {
     if (this._name !== name) {
       this._name = name
       this._view = name ? document.createElement(`pq-ops-${name}`).build(this._mayAct) : null
-      fill(this._place, this._view ?? el('p', { class: 'empty' }, 'There is no such page. ', link('/ops', 'Back to the overview')))
+      fill(this._place, this._view ?? el('div', { class: 'empty stack' },
+        el('h1', {}, 'There is no such page'), el('p', {}, link('/ops', 'Back to the overview'))))
     }
     if (name === 'jobs') this._view.open(location.search)
     if (name === 'job') this._view.open(id)
