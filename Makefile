@@ -12,7 +12,7 @@ TRIALS ?= 1
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help up test check format lock bench gate soak lab failover hosts pictures sql-bundle docs fresh
+.PHONY: help up test check format audit lock bench gate soak lab failover hosts pictures sql-bundle docs fresh
 
 # A .venv whose Python is gone, or that was moved here with the folder, is filled again.
 ifneq ($(shell $(BOOTSTRAP) usable && echo yes),yes)
@@ -61,6 +61,9 @@ pictures: $(DEV) ## lose replies, kill workers, forge webhooks around purchases;
 
 sql-bundle: $(DEV) ## carry changed files of store/sql/functions into a new migration
 	$(BIN)/python -m prompt_queue.store.bundle write $(MIGRATIONS) "$$(date -u +%Y%m%d%H%M%S)_functions.sql"
+
+audit: $(DEV) ## compare the pinned packages with the published advisories
+	$(BIN)/pip-audit --disable-pip --require-hashes --progress-spinner off -r requirements/runtime.txt
 
 lock: $(DEV) ## renew requirements/*.txt; ARGS=--upgrade takes newer versions
 	$(BOOTSTRAP) lock $(ARGS)

@@ -6,16 +6,16 @@
 import asyncio
 import sys
 
-import asyncpg
 from tests.clusters import EMBEDDED_MAJOR, Clusters
 from tests.proofs.acts import Acts
-from tests.proofs.scenarios import SCENARIOS
+from tests.proofs.scenarios import OUTBOX_SCENARIOS, SCENARIOS
 
 from lab.breaker_mutants import BREAKER_MUTANTS
+from lab.killing import AS_THEY_ARE, killer
 from lab.mutant import Edit, Mutant, mutant
 from lab.picture_mutants import PICTURE_MUTANTS
 from lab.sharing_mutants import SHARING_MUTANTS
-from prompt_queue.store.bundle import present_functions
+from lab.webhook_mutants import OUTBOX_MUTANTS
 
 SETTLE = "settle_prompt_jobs"
 COMPLETE = "complete_prompt_jobs"
@@ -40,14 +40,6 @@ _WAIT = "  order by q.job_id\n  for update;\n"
 _OWNER = "(p_user_id is null or j.user_id = p_user_id)"
 _WALL = """(new.status, new.generated_prompt, new.error, new.completed_at)
     is distinct from (old.status, old.generated_prompt, old.error, v_time)"""
-
-
-# A mutant that is no SQL any more raises something else, and proves nothing.
-_NOTICED = (
-    AssertionError,
-    asyncpg.IntegrityConstraintViolationError,
-    asyncpg.ObjectNotInPrerequisiteStateError,
-)
 
 
 MUTANTS: tuple[Mutant, ...] = (
@@ -257,25 +249,7 @@ MUTANTS: tuple[Mutant, ...] = (
     *SHARING_MUTANTS,
     *PICTURE_MUTANTS,
 )
-AS_THEY_ARE = Mutant("the functions as they are", ())
-
-
-async def killer(queue: Acts, other: Acts, planted: Mutant) -> str | None:
-    """The first scenario that fails while the mutant is in their database; None if all hold."""
-    changed, present = planted.functions(), present_functions()
-    try:
-        for body in changed.values():
-            await queue.connection.execute(body)
-        for scenario in SCENARIOS:
-            await queue.clear()
-            try:
-                await scenario(queue, other)
-            except _NOTICED:
-                return scenario.__name__
-        return None
-    finally:
-        for function in changed:
-            await queue.connection.execute(present[function])
+SUITES = ((MUTANTS, SCENARIOS), (OUTBOX_MUTANTS, OUTBOX_SCENARIOS))
 
 
 async def _main() -> int:
@@ -283,15 +257,18 @@ async def _main() -> int:
     try:
         url = await clusters.clone(EMBEDDED_MAJOR, "mutants")
         queue, other = await Acts.open(url), await Acts.open(url)
-        for planted in (AS_THEY_ARE, *MUTANTS):
-            found = await killer(queue, other, planted)
-            survivors += (found is None) is (planted is not AS_THEY_ARE)
-            sys.stdout.write(f"{planted.name:42} {found or '-'}\n")
+        for mutants, scenarios in SUITES:
+            for planted in (AS_THEY_ARE, *mutants):
+                found = await killer(queue, other, planted, scenarios)
+                survivors += (found is None) is (planted is not AS_THEY_ARE)
+                sys.stdout.write(f"{planted.name:50} {found or '-'}\n")
         await queue.close()
         await other.close()
     finally:
         clusters.stop()
-    sys.stdout.write(f"{len(MUTANTS)} mutants, {survivors} wrong verdicts\n")
+    sys.stdout.write(
+        f"{sum(len(mutants) for mutants, _ in SUITES)} mutants, {survivors} wrong verdicts\n"
+    )
     return 1 if survivors else 0
 
 

@@ -1,4 +1,4 @@
-"""Mistakes in the gate, in flights and in texts that are being written."""
+"""Mistakes in the gate, in flights, in texts that are being written, in pauses of bands."""
 
 from lab.mutant import Edit, Mutant, mutant
 
@@ -118,4 +118,16 @@ SHARING_MUTANTS: tuple[Mutant, ...] = (
         Edit(NOTE, "select q.job_id, q.lease_token, n.partial",
              "select q.job_id, n.lease_token, n.partial"),
     )),
+    mutant(
+        "claim: although its band is paused",
+        "claim_prompt_jobs",
+        "v_empty := v_look.stopped;",
+        "v_empty := '{}';",
+    ),
+    mutant(
+        "picture: although its band is paused",
+        "claim_picture_jobs",
+        "        and p.priority between v_band.low and v_band.high\n",
+        "",
+    ),
 )  # fmt: skip

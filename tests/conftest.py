@@ -51,6 +51,15 @@ async def until(
         await asyncio.sleep(every)
 
 
+async def until_true(condition: Callable[[], object], deadline: float = 20.0) -> object:
+    """The same for a condition that does not wait itself."""
+
+    async def found() -> object:
+        return condition()
+
+    return await until(found, deadline, every=0.01)
+
+
 @pytest.fixture(scope="session")
 def clusters() -> Iterator[Clusters]:
     """The PostgreSQL servers of this run."""

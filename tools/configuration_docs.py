@@ -50,7 +50,14 @@ GROUPS = {
         "seed_demo",
         "row_owner_column",
     ),
-    "Queue": ("user_in_flight_cap", "ageing_seconds"),
+    "Queue": ("ageing_seconds",),
+    "Users": (
+        "user_in_flight_cap",
+        "user_queued",
+        "user_requests_per_second",
+        "user_pictures_per_day",
+        "user_usd_per_day",
+    ),
     "Retention": ("jobs_days", "events_days", "ledger_days"),
     "HTTP server": (
         "host",

@@ -43,6 +43,7 @@ from prompt_queue.api.problems import (
     problem_response,
     schema_does_not_fit,
 )
+from prompt_queue.api.request_spans import request_spans
 from prompt_queue.api.watching import Views
 from prompt_queue.store.database import DatabaseRefused
 from prompt_queue.web import assets, documentation, pages
@@ -77,6 +78,7 @@ def create_app(parts: Parts, version: str) -> FastAPI:
         docs_url=None,
         redoc_url=None,
         redirect_slashes=False,
+        telemetry=request_spans(),
         middleware=[Middleware(Envelope), Middleware(Door, base_url=parts.base_url)],
         exception_handlers={
             Problem: _on_problem,

@@ -8,6 +8,7 @@ from typing import Any, Literal
 
 import structlog
 
+from prompt_queue import tracing
 from prompt_queue.jobs.errors import redact
 
 _LEVELS = logging.getLevelNamesMapping()
@@ -43,6 +44,7 @@ class Event(StrEnum):
     WORKER_STOPPED = "worker.stopped"
     SERVER_STARTED = "server.started"
     SERVER_ERROR = "server.error"
+    TRACING_UNAVAILABLE = "tracing.unavailable"
     PROCESS_STARTED = "process.started"
     PROCESS_ENDED = "process.ended"
 
@@ -54,6 +56,15 @@ def _redact_values(
             for k, v in line.items()}  # fmt: skip
 
 
+def _name_span(
+    _logger: object, _name: str, line: MutableMapping[str, Any]
+) -> MutableMapping[str, Any]:
+    here = tracing.ids()
+    if here is not None:
+        line["trace_id"], line["span_id"] = here.trace_id, here.span_id
+    return line
+
+
 def configure_logging(level: str, form: Literal["console", "json"]) -> None:
     """Log lines go to standard error, one line an event."""
     renderer: structlog.typing.Processor = (
@@ -63,6 +74,7 @@ def configure_logging(level: str, form: Literal["console", "json"]) -> None:
     )
     processors: list[structlog.typing.Processor] = [
         structlog.contextvars.merge_contextvars,
+        _name_span,
         structlog.processors.add_log_level,
         structlog.processors.TimeStamper(fmt="iso", utc=True),
         structlog.processors.format_exc_info,

@@ -465,7 +465,7 @@ begin
   v_path := case
     when f.id_from is not null then 'id'
     when f.user_id is not null then 'user'
-    when f.status not in ('succeeded', 'failed', 'cancelled') and (
+    when coalesce(f.status, 'failed') not in ('succeeded', 'failed', 'cancelled') and (
       select count(*) from (
         select from public.picture_jobs p
         where p.status = f.status and p.status not in ('succeeded', 'failed', 'cancelled')
@@ -485,7 +485,8 @@ begin
     union all
     (
       select p.job_id, p.created_at from public.picture_jobs p
-      where v_path = 'user' and p.user_id = f.user_id and p.number = 1
+      -- Not by the index of all first pictures, in which this user may be far away.
+      where v_path = 'user' and p.user_id = f.user_id and p.number + 0 = 1
         and p.created_at >= f.created_after and p.created_at <= v_after
         and (p.created_at, p.job_id) < (v_after, v_after_id)
       order by p.created_at desc, p.job_id desc limit p_look
@@ -605,9 +606,10 @@ begin
     when f.status = 'processing' then 'leased'
     when f.status = 'failed' or f.error_code is not null then 'error'
     -- Few wait: they are all looked at. Many wait: there are some among the newest.
-    when f.status = 'queued' and (
+    when coalesce(f.status, '') = 'queued' and (
       select count(*) from (
-        select from public.prompt_job_queue q where q.state <> 'leased' limit p_look
+        select from public.prompt_job_queue q where q.state <> 'leased'
+        order by q.job_id limit p_look
       ) w
     ) < p_look then 'waiting'
     else 'newest'
@@ -653,7 +655,7 @@ begin
         union all
         (
           select q.job_id from public.prompt_job_queue q
-          where v_path = 'waiting' and q.state <> 'leased' limit p_look
+          where v_path = 'waiting' and q.state <> 'leased' order by q.job_id limit p_look
         )
       ) w
       cross join lateral (
@@ -721,6 +723,59 @@ begin
 end
 $$;
 -- <<< find_prompt_jobs
+
+-- >>> jobs_in_hand
+-- What workers hold: prompts with the model that was asked last, and pictures; since_seconds since
+-- they took it, or since it was bought. A thousand of each at most.
+create or replace function public.jobs_in_hand()
+returns table (
+  worker text, job_id uuid, kind text, user_id uuid, priority int, model text,
+  since_seconds double precision
+)
+language sql
+stable
+set search_path = ''
+set enable_seqscan = off
+set enable_hashjoin = off
+set enable_mergejoin = off
+as $$
+  (
+    select q.worker, q.job_id, 'prompt' as kind, q.user_id, q.priority, c.model,
+      extract(epoch from clock_timestamp() - j.updated_at)::float8 as since_seconds
+    from public.prompt_job_queue q
+    join public.prompt_generation_jobs j on j.id = q.job_id
+    left join lateral (
+      select l.model from public.provider_calls l
+      where l.job_id = q.job_id order by l.started_at desc limit 1
+    ) c on true
+    where q.state = 'leased'
+    limit 1000
+  )
+  union all
+  (
+    select p.worker, p.job_id, 'picture', p.user_id, p.priority, p.generation_model,
+      extract(epoch from clock_timestamp() - coalesce(p.submitted_at, p.updated_at))::float8
+    from public.picture_jobs p
+    where p.lease_until is not null
+    limit 1000
+  )
+$$;
+-- <<< jobs_in_hand
+
+-- >>> open_pictures
+-- Pictures that have not ended, by status; those that have are not looked at.
+create or replace function public.open_pictures()
+returns table (status text, pictures bigint)
+language sql
+stable
+set search_path = ''
+set enable_seqscan = off
+as $$
+  select p.status, count(*) from public.picture_jobs p
+  where p.status not in ('succeeded', 'failed', 'cancelled')
+  group by p.status
+$$;
+-- <<< open_pictures
 
 -- >>> open_priority_bands
 -- The ranges of priorities that are worked on, the most urgent first: one where none is paused.

@@ -44,7 +44,7 @@ begin
       and p.proname in (
         'pause_prompt_queue', 'resume_prompt_queue', 'operate_on_jobs', 'open_priority_bands',
         'ready_job_waits', 'find_prompt_jobs', 'find_picture_jobs', 'prompt_spend_today',
-        'prompt_permits_used'
+        'prompt_permits_used', 'jobs_in_hand', 'open_pictures'
       )
   loop
     execute format('revoke all on function %s from public', v_function);

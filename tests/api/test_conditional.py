@@ -13,6 +13,7 @@ from prompt_queue.api.estimates import Estimates, poll_after
 from prompt_queue.api.waiting import JobWatch
 from prompt_queue.jobs.job import Status
 from prompt_queue.store.database import DatabaseUnavailable
+from tests.conftest import until_true
 
 
 @pytest.mark.parametrize(
@@ -121,7 +122,7 @@ async def test_a_cancelled_waiter_leaves_nothing_behind() -> None:
     watch = JobWatch(find_versions)  # type: ignore[arg-type]
     first = asyncio.create_task(watch.until_final(job_id, 30))
     second = asyncio.create_task(watch.until_final(job_id, 30))
-    await asyncio.sleep(0.05)
+    await until_true(lambda: asked)
     assert asked == [1]
     first.cancel()
     second.cancel()

@@ -10,6 +10,7 @@ from prompt_queue.store.database import Database
 from prompt_queue.store.prompt_store import PromptStore
 from prompt_queue.store.row_store import RowStore
 from tests.api.running import PHOTO, QUEUE, Api, complete, fail, finish
+from tests.conftest import until_true
 
 KEYS = {
     "promptJobId", "rowId", "modelId", "status", "generatedPrompt", "error", "errorCode",
@@ -154,7 +155,7 @@ async def test_a_long_poll_returns_when_the_job_ends(
     job_id = await api.queued(demo)
     begun = time.monotonic()
     waiting = asyncio.create_task(api.get(f"{QUEUE}/{job_id}?wait=20"))
-    await asyncio.sleep(0.1)
+    await until_true(lambda: api.parts.watch.waiting == 1)
     await complete(store)
     reply = await waiting
     assert reply.body["status"] == "completed"
@@ -170,7 +171,7 @@ async def test_a_long_poll_with_an_etag_returns_at_any_change(
     waiting = asyncio.create_task(
         api.get(f"{QUEUE}/{job_id}?wait=20", headers={"If-None-Match": etag})
     )
-    await asyncio.sleep(0.1)
+    await until_true(lambda: api.parts.watch.waiting == 1)
     assert not waiting.done()
     await store.claim(1, "tester", 30)
     reply = await waiting
@@ -203,7 +204,7 @@ async def test_many_waiters_are_one_question(
     """Forty waiting requests need no connection each: others are served meanwhile."""
     ids = [await api.queued(demo) for _ in range(40)]
     waiting = [asyncio.create_task(api.get(f"{QUEUE}/{job_id}?wait=30")) for job_id in ids]
-    await asyncio.sleep(0.5)
+    await until_true(lambda: api.parts.watch.waiting == len(ids))
     begun = time.monotonic()
     assert (await api.get(QUEUE)).status == 200
     assert time.monotonic() - begun < 2
@@ -217,7 +218,7 @@ async def test_who_waits_is_answered_at_shutdown(api: Api, demo: UUID) -> None:
     """A stopping server gives waiting requests the present state and is gone at once."""
     job_id = await api.queued(demo)
     waiting = asyncio.create_task(api.get(f"{QUEUE}/{job_id}?wait=30"))
-    await asyncio.sleep(0.3)
+    await until_true(lambda: api.parts.watch.waiting == 1)
     begun = time.monotonic()
     api.server.should_exit = True
     reply = await waiting

@@ -392,9 +392,14 @@ async def _is_done(task: asyncio.Task[None]) -> bool:
 
 
 async def test_the_document_says_what_a_stream_is(api: Api) -> None:
-    """The three routes answer text/event-stream."""
+    """Three routes answer text/event-stream; those that read a job do so for who asks."""
     paths = (await api.get("/openapi.json")).body["paths"]
     for path in (f"{QUEUE}/{{promptJobId}}/events", "/api/jobs/{jobId}/events", "/api/events"):
         operation = paths[path]["get"]
         assert list(operation["responses"]["200"]["content"]) == ["text/event-stream"]
         assert {p["name"] for p in operation["parameters"]} >= {"Last-Event-ID", "lastEventId"}
+    for path in (f"{QUEUE}/{{promptJobId}}", "/api/jobs/{jobId}"):
+        responses = paths[path]["get"]["responses"]
+        assert set(responses["200"]["content"]) == {"application/json", "text/event-stream"}
+        assert "$ref" in responses["200"]["content"]["application/json"]["schema"]
+        assert "content" not in responses["204"]

@@ -17,6 +17,7 @@ from prompt_queue.jobs.picture import PictureClaim, PictureOutcome
 from prompt_queue.store.prompt_store import PromptStore
 from tests.api.listening import listening
 from tests.api.running import PHOTO, Api, complete, fail, running
+from tests.conftest import until_true
 
 SECRET = "whsec_test"
 PROMPT = "Make the sky teal."
@@ -145,7 +146,7 @@ async def test_waiting_ends_with_a_change(studio: Api, demo: UUID, store: Prompt
     same = await studio.get(here, headers={"If-None-Match": etag})
     assert (same.status, same.content) == (304, b"")
     waiting = asyncio.create_task(studio.get(f"{here}?wait=20", headers={"If-None-Match": etag}))
-    await asyncio.sleep(0.3)
+    await until_true(lambda: studio.parts.picture_watch.waiting == 1)
     await complete(store)
     changed = await waiting
     # That its prompt is being worked on is news too.

@@ -38,3 +38,24 @@ async def test_a_retry_of_nothing_is_wrong_usage(shell: Shell, jobs: Jobs) -> No
     ran = await shell.run("retry")
     assert ran.code == 2
     assert "--failed" in ran.err
+
+
+async def test_a_band_is_paused_and_resumed(shell: Shell, jobs: Jobs) -> None:
+    """By its word or by its numbers; jobs of other priorities go on."""
+    await jobs.queued()
+    ran = await shell.run("pause", "--band", "normal")
+    assert ran.out.strip() == "the band of priorities 4 to 6 (normal) is now paused"
+    assert await jobs.store.claim(1, "w", 30) == []
+    ran = await shell.run("resume", "--band", "4-6", "--json")
+    assert ran.json == {
+        "model": None, "priorities": {"from": 4, "to": 6}, "state": "running", "changed": True
+    }  # fmt: skip
+    assert len(await jobs.store.claim(1, "w", 30)) == 1
+
+
+async def test_what_is_no_band_is_wrong_usage(shell: Shell, jobs: Jobs) -> None:
+    """Nothing is paused instead."""
+    for options in (("--band", "0-3"), ("--band", "urgent"), ("--band", "low", "--model", "m")):
+        ran = await shell.run("pause", *options)
+        assert ran.code == 2
+        assert "--band" in ran.err

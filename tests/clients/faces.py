@@ -4,7 +4,9 @@ import asyncio
 import json
 import shutil
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
+from contextlib import aclosing, closing
 from dataclasses import dataclass, field
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -66,7 +68,10 @@ class Face:
     patience: dict[str, float] = field(default_factory=dict)
 
     async def do(self, operation: str, **given: Any) -> Any:
-        """What a call answers as the server's JSON; lists for iterators. Raises Said."""
+        """What a call answers as the server's JSON; lists for iterators. Raises Said.
+
+        `take`: an iterator is left after so many.
+        """
         raise NotImplementedError
 
     @property
@@ -85,12 +90,13 @@ class Blocking(Face):
         return await asyncio.to_thread(self._do, operation, given)
 
     def _do(self, operation: str, given: dict[str, Any]) -> Any:
-        patience = Patience(**self._patience)
+        patience, most = Patience(**self._patience), given.pop("take", None)
         with PromptQueue(self.base_url, self._token(), patience=patience) as queue:
             try:
                 found = _start(queue, operation, given)
                 if isinstance(found, Iterator):
-                    return [_plain(item) for item in found]
+                    with closing(found):  # type: ignore[type-var]
+                        return [_plain(item) for item in islice(found, most)]
                 return _plain(found)
             except PromptQueueError as error:
                 raise _said(error) from error
@@ -100,12 +106,19 @@ class Looping(Face):
     """AsyncPromptQueue."""
 
     async def do(self, operation: str, **given: Any) -> Any:
-        patience = Patience(**self._patience)
+        patience, most = Patience(**self._patience), given.pop("take", None)
         async with AsyncPromptQueue(self.base_url, self._token(), patience=patience) as queue:
             try:
                 found = _start(queue, operation, given)
                 if isinstance(found, AsyncIterator):
-                    return [_plain(item) async for item in found]
+                    items: list[Any] = []
+                    async with aclosing(found):  # type: ignore[type-var]
+                        while len(items) != most:
+                            try:
+                                items.append(_plain(await anext(found)))
+                            except StopAsyncIteration:
+                                break
+                    return items
                 return _plain(await found)
             except PromptQueueError as error:
                 raise _said(error) from error
@@ -133,6 +146,7 @@ class JavaScript(Face):
                 "patience": {_camel(k): v * 1000 for k, v in self._patience.items()},
             },
             "operation": operation,
+            "take": given.pop("take", None),
             "given": {_camel(name): value for name, value in given.items()},
         }
         said = json.loads(await node(str(RUNNER), said=json.dumps(task)))

@@ -1,7 +1,7 @@
 // Does one thing with prompt-queue.js and prints, as JSON, what came of it.
 import { readFileSync } from 'node:fs'
 
-const { module, client, operation, given } = JSON.parse(readFileSync(0, 'utf8'))
+const { module, client, operation, take, given } = JSON.parse(readFileSync(0, 'utf8'))
 const { PromptQueue } = await import(module)
 const token = client.tokens ? () => client.tokens.shift() : client.token
 const queue = new PromptQueue({ ...client, token })
@@ -19,6 +19,7 @@ const operations = {
   timeline: withId('timeline'),
   wait: withId('wait'),
   watch: withId('watch'),
+  watch_all: options => queue.watchAll(options),
   stats: () => queue.stats(),
   health: () => queue.health(),
   upload: ({ path }) => queue.upload(readFileSync(path)),
@@ -38,7 +39,10 @@ try {
   let result = operations[operation](given)
   if (result[Symbol.asyncIterator]) {
     const items = []
-    for await (const item of result) items.push(item)
+    for await (const item of result) {
+      items.push(item)
+      if (items.length === take) break
+    }
     result = items
   }
   console.log(JSON.stringify({ result: await result }))

@@ -16,6 +16,9 @@ from tests.clients.faces import MODULE, node
 from tests.e2e.stack import Stack
 
 HERE = Path(__file__).parent
+PICTURES, ALL_JOBS = 1, 2
+"""Examples of the page that differ from the first one, by their place."""
+
 PAGE = (HERE.parents[1] / "docs" / "clients.md").read_text("utf-8")
 
 
@@ -65,7 +68,7 @@ async def test_the_module_comes_from_the_server(stack: Stack) -> None:
     assert stack.request("GET", "/prompt-queue.js", headers=known).status == 304
 
 
-@pytest.mark.parametrize("number", range(2))
+@pytest.mark.parametrize("number", range(3))
 async def test_the_examples_in_python_run(stack: Stack, tmp_path: Path, number: int) -> None:
     """As they are on the page, in a folder with a photograph."""
     photo = stack.get("/samples/cat.jpg").body
@@ -81,9 +84,14 @@ async def test_the_examples_in_python_run(stack: Stack, tmp_path: Path, number: 
         env=os.environ | {"PROMPT_QUEUE_URL": stack.base},
         stdout=asyncio.subprocess.PIPE,
     )
-    printed, _ = await process.communicate()
+    reading = asyncio.create_task(process.communicate())
+    while number == ALL_JOBS and not reading.done():
+        # It is told of what happens while it watches.
+        await asyncio.to_thread(stack.enqueue, f"{stack.base}/samples/cat.jpg")
+        await asyncio.wait({reading}, timeout=1)
+    printed, _ = await reading
     assert process.returncode == 0
-    assert (b"completed" if number == 0 else b"/files/") in printed
+    assert (b"/files/" if number == PICTURES else b"completed") in printed
 
 
 async def test_the_example_for_node_runs(stack: Stack, tmp_path: Path) -> None:

@@ -42,8 +42,10 @@ class Book:
     submit: "Submit | None" = None
     owned: set[str] = field(default_factory=set)
     resolved: list[Decimal] = field(default_factory=list)
+    expected: list[Decimal] = field(default_factory=list)
 
-    async def intend(self, claim: PictureClaim) -> Intent:
+    async def intend(self, claim: PictureClaim, usd: Decimal) -> Intent:
+        self.expected.append(usd)
         self.submit = Submit(uuid4(), time.time() - 1, 0.5)  # noqa: TID251
         return Intent(self.submit.call_id)
 

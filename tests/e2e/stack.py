@@ -19,7 +19,9 @@ from typing import Any
 
 import asyncpg
 import psutil
+from typer.testing import CliRunner
 
+from prompt_queue.cli.commands import app
 from prompt_queue.settings import DEMO_ROW_ID
 from prompt_queue.store.embedded import EmbeddedPostgres
 
@@ -108,6 +110,13 @@ class Stack:
         self._more.append(worker)
         return worker
 
+    def retire(self) -> None:
+        """End the workers that were started by hand, as SIGTERM does."""
+        for worker in self._more:
+            worker.terminate()
+            worker.wait(30)
+        self._more.clear()
+
     def _is_ready(self) -> bool:
         assert self._process is not None
         assert self._process.poll() is None, self.log
@@ -173,9 +182,7 @@ class Stack:
 
     def close(self) -> None:
         """End whatever is left and remove the data."""
-        for worker in self._more:
-            worker.terminate()
-            worker.wait(30)
+        self.retire()
         if self._process is not None and self._process.poll() is None:
             self._process.send_signal(signal.SIGTERM)
             try:
@@ -232,6 +239,18 @@ class Stack:
         answer = self.request("POST", "/api/uploads", data, {"Content-Type": "image/jpeg"})
         assert answer.status == 201, answer
         return str(answer.body["url"])
+
+    def command(self, *arguments: str) -> str:
+        """What `prompt-queue ARGUMENTS` prints, with the stack's own database and settings.
+
+        In this process: one of its own takes seconds to start while the machine is busy.
+        """
+        ran = CliRunner().invoke(
+            app, [*arguments, f"--data-dir={self.data_dir}"], env=self.environment,
+            catch_exceptions=False,
+        )  # fmt: skip
+        assert ran.exit_code == 0, ran.output
+        return ran.stdout
 
     async def sql(self, query: str, *arguments: object) -> list[asyncpg.Record]:
         """A statement on the stack's own database."""

@@ -1,10 +1,11 @@
 """What is asked twice is paid for once; and nobody learns what others ask."""
 
-import asyncio
 from concurrent.futures import ThreadPoolExecutor
-from uuid import uuid4
+from functools import partial
+from uuid import UUID, uuid4
 
 from prompt_queue.testing import PictureServer, StandIn
+from tests.conftest import until
 from tests.e2e.conftest import StackFactory
 from tests.e2e.crowd import new_users
 from tests.e2e.stack import Stack, wait_for
@@ -32,6 +33,13 @@ def the_only_one_at_work(stack: Stack, ids: list[str]) -> str | None:
     """A follower is at work too for the moment in which it learns that another asks already."""
     at_work = [i for i in ids if stack.job(i)["status"] == "processing"]
     return at_work[0] if len(at_work) == 1 else None
+
+
+async def source_of(stack: Stack, job_id: UUID) -> str | None:
+    """Where its prompt comes from, once it is there."""
+    query = "select source from public.prompt_generation_jobs where id = $1"
+    found: str | None = (await stack.sql(query, job_id))[0][0]
+    return found
 
 
 def test_fifty_identical_posts_cost_one_call(
@@ -111,13 +119,7 @@ async def test_two_users_pay_separately_unless_the_operator_shares(
         theirs = uuid4()
         await stack.sql(AS_ANOTHER, theirs, user, mine)
 
-        source = "select source from public.prompt_generation_jobs where id = $1"
-        found = None
-        for _ in range(100):
-            ((found,),) = await stack.sql(source, theirs)
-            if found:
-                break
-            await asyncio.sleep(0.1)
+        found = await until(partial(source_of, stack, theirs), every=0.1)
         assert found == ("cache" if shared == "true" else "model")
         assert len(xai_stand_in.calls()) == calls
         stack.down()

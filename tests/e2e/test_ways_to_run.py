@@ -7,6 +7,7 @@ import pytest
 from prompt_queue.settings import DEMO_ROW_ID
 from prompt_queue.testing import PictureServer, StandIn
 from tests.e2e.conftest import StackFactory
+from tests.e2e.receiver import Receiver
 from tests.e2e.stack import Stack, wait_for
 from tests.photographs import photograph, plain
 
@@ -58,6 +59,33 @@ def test_two_passes_at_once_are_one(
         assert first.result().body["completed"] == 1
     assert stack.job(job_id)["status"] == "completed"
     assert len(xai_stand_in.calls()) == 1
+
+
+@pytest.mark.usefixtures("secret")
+def test_the_cron_route_alone_delivers_webhooks(
+    make_stack: StackFactory, picture_server: PictureServer, webhook_receiver: Receiver
+) -> None:
+    """What a pass completes it tells at once; a receiver that failed hears it from a later pass."""
+    stack = make_stack(
+        workers=0, webhook_base_seconds=4, cron_budget_seconds=2,
+        TRUSTED_WEBHOOK_HOSTS=webhook_receiver.host_port,
+    )  # fmt: skip
+    hook = {"webhook": {"url": f"{webhook_receiver.url}/hook"}}
+    job_id = stack.enqueue(picture_server.add("t.png", plain("teal")), **hook)
+    report = stack.request("POST", CRON, headers=SECRET).body
+    assert (report["completed"], report["webhooks"]) == (1, 1)
+    webhook_receiver.status = 500
+    late = stack.enqueue(picture_server.add("u.png", plain("red")), **hook)
+    assert stack.request("POST", CRON, headers=SECRET).body["webhooks"] == 0
+    assert stack.job(late)["status"] == "completed"
+    webhook_receiver.status = 204
+
+    def passed() -> bool:
+        return bool(stack.request("POST", CRON, headers=SECRET).body["webhooks"])
+
+    wait_for(passed, 30, "a later pass delivers it", every=0.2)
+    told = [(one["type"], one["data"]["promptJobId"]) for one in webhook_receiver.taken]
+    assert told == [("prompt.completed", job_id), ("prompt.completed", late)]
 
 
 def test_the_cron_route_is_closed_without_its_secret(make_stack: StackFactory) -> None:

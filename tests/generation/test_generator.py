@@ -6,6 +6,7 @@ import logging
 import re
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 from uuid import UUID, uuid4
@@ -41,6 +42,7 @@ from prompt_queue.jobs.outcome import CallEnd, Intent
 from prompt_queue.jobs.pictures import SeenPicture
 from prompt_queue.storage.local import LocalPictures
 from prompt_queue.storage.samples import read_sample
+from tests.conftest import until_true
 from tests.generation.fake_grok import (
     KEY,
     PROMPT,
@@ -70,14 +72,21 @@ class Book:
         self.slow = 0.0
         self.pictures: list[SeenPicture] = []
         self.tokens: list[int] = []
+        self.usd: list[Decimal | None] = []
         self.send_in = 0.0
         self.refused = False
 
     async def intend(
-        self, claim: Claim, model: str, pictures: Sequence[SeenPicture], tokens: int
+        self,
+        claim: Claim,
+        model: str,
+        pictures: Sequence[SeenPicture],
+        tokens: int,
+        usd: Decimal | None,
     ) -> Intent:
         if self.refuses:
             raise self.refuses
+        self.usd.append(usd)
         self.lines.append(f"intend {model}")
         self.pictures = list(pictures)
         self.tokens.append(tokens)
@@ -357,8 +366,7 @@ async def test_cancellation_closes_the_call_and_books_it_as_open(tmp_path: Path)
     async with generating(hang, tmp_path) as (maker, grok):
         task = asyncio.create_task(maker.generate(claim(), book))
         async with asyncio.timeout(5):
-            while not grok.requests:
-                await asyncio.sleep(0.01)
+            await until_true(lambda: grok.requests)
             task.cancel()
             await asyncio.sleep(0.02)
             task.cancel()
@@ -442,8 +450,7 @@ async def test_a_call_that_waits_for_its_time_can_still_be_stopped(tmp_path: Pat
             await maker.generate(claim(), book)
         book.send_in, book.refused = 30.0, False
         waiting = asyncio.create_task(maker.generate(claim(), book))
-        while len(book.calls) < 2:
-            await asyncio.sleep(0.001)
+        await until_true(lambda: len(book.calls) >= 2)
         waiting.cancel()
         with pytest.raises(asyncio.CancelledError):
             await waiting

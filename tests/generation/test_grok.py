@@ -23,6 +23,7 @@ from prompt_queue.jobs.errors import (
     Transient,
     Unanswered,
 )
+from tests.conftest import until_true
 from tests.generation.fake_grok import (
     KEY,
     PROMPT,
@@ -285,8 +286,7 @@ async def test_a_cancelled_call_closes_its_exchange() -> None:
         task = asyncio.create_task(ask(grok.base, 30))
         async with asyncio.timeout(5):
             await seen.wait()
-            while not grok.requests:
-                await asyncio.sleep(0.01)
+            await until_true(lambda: grok.requests)
             task.cancel()
             with pytest.raises(asyncio.CancelledError):
                 await task

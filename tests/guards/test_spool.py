@@ -20,6 +20,7 @@ from prompt_queue.guards.egress import guarded_session
 from prompt_queue.guards.spool import SpooledPicture, spooled_picture
 from prompt_queue.guards.urls import parse_picture_url
 from prompt_queue.jobs.errors import BadInput, Transient
+from tests.conftest import until_true
 from tests.guards.test_egress import Handler, serving
 
 PIECE = b"x" * 65536
@@ -211,8 +212,7 @@ async def test_a_slow_disk_does_not_stop_the_loop(
         return web.Response(body=PIECE)
 
     async def release() -> None:
-        while not writing.is_set():
-            await asyncio.sleep(0.01)
+        await until_true(writing.is_set)
         go_on.set()
 
     async with asyncio.TaskGroup() as tasks:

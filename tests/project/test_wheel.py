@@ -24,8 +24,12 @@ def contents(tmp_path_factory: pytest.TempPathFactory) -> dict[str, bytes]:
 
 
 def below(folder: Path, pattern: str) -> dict[str, bytes]:
-    """Name -> content of files of the checkout."""
-    return {path.name: path.read_bytes() for path in folder.glob(pattern)}
+    """Path -> content of files of the checkout."""
+    return {
+        path.relative_to(folder).as_posix(): path.read_bytes()
+        for path in folder.glob(pattern)
+        if path.is_file()
+    }
 
 
 @pytest.mark.parametrize(
@@ -36,7 +40,8 @@ def below(folder: Path, pattern: str) -> dict[str, bytes]:
         ("store/sql/functions", PACKAGE / "store" / "sql" / "functions", "*.sql"),
         ("samples", PACKAGE / "samples", "*.jpg"),
         ("client", PACKAGE / "client", "*.py"),
-        ("web/static", PACKAGE / "web" / "static", "*"),
+        ("web/static", PACKAGE / "web" / "static", "**/*"),
+        ("web/templates", PACKAGE / "web" / "templates", "**/*.html"),
         (".", PACKAGE, "py.typed"),
     ],
 )

@@ -91,7 +91,11 @@ class Acts:
             "delete from public.prompt_queue_pauses; delete from public.prompt_queue_tally;"
             "delete from public.prompt_model_limits; delete from public.prompt_model_gates;"
             "delete from public.prompt_flights; delete from public.prompt_cache;"
-            "delete from public.prompt_partials"
+            "delete from public.prompt_partials; delete from public.prompt_promises;"
+            "delete from public.prompt_queue_paused_priorities;"
+            "delete from public.webhook_endpoints; delete from public.webhook_messages;"
+            "delete from public.webhook_requests; delete from public.webhook_secrets;"
+            "delete from public.webhook_tally; delete from public.prompt_queue_alerts"
         )
 
     async def enqueue(self, max_retries: int = 3, priority: int = 5) -> UUID:

@@ -199,6 +199,9 @@ async def no_more_pictures_than_may_be(queue: Acts, other: Acts) -> None:
         )
         assert await mine.claim(9) == []
         await queue.connection.execute("delete from public.prompt_queue_pauses")
+    await queue.connection.execute("select public.pause_prompt_queue(null, null, 'me', 3, 3)")
+    assert await mine.claim(9) == []
+    await queue.connection.execute("select public.resume_prompt_queue(null, 'me', 3, 3)")
     assert [row["priority"] for row in await mine.claim(9)] == [3]
 
 

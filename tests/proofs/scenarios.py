@@ -8,8 +8,10 @@ import asyncpg
 from tests.proofs.acts import PROMPT, Acts
 from tests.proofs.care import CARE
 from tests.proofs.outages import OUTAGES
+from tests.proofs.outbox import OUTBOX
 from tests.proofs.picture_fates import PICTURE_FATES
 from tests.proofs.pictures import PICTURES
+from tests.proofs.promises import PROMISES
 from tests.proofs.sharing import SHARING
 
 Scenario = Callable[[Acts, Acts], Awaitable[None]]
@@ -220,7 +222,7 @@ async def a_paid_call_needs_the_lease(queue: Acts, _: Acts) -> None:
 
 
 async def a_pause_gives_nothing_out(queue: Acts, _: Acts) -> None:
-    """A paused queue hands out no jobs, a paused model no calls."""
+    """A paused queue or priority hands out no jobs, a paused model no calls."""
     job, token = await _claimed(queue)
     await queue.enqueue()
     pause = "insert into public.prompt_queue_pauses (model, actor) values ($1, 'tester')"
@@ -229,6 +231,11 @@ async def a_pause_gives_nothing_out(queue: Acts, _: Acts) -> None:
     claimed, verdict = await queue.claim(), await queue.begin(job, token)
     await queue.connection.execute("delete from public.prompt_queue_pauses")
     assert (claimed, verdict) == ({}, "model_paused")
+    await queue.connection.execute("select public.pause_prompt_queue(null, null, 'me', 4, 6)")
+    above = await queue.enqueue(priority=7)
+    assert set(await queue.claim(9)) == {above}
+    await queue.connection.execute("select public.resume_prompt_queue(null, 'me', 4, 6)")
+    assert len(await queue.claim(9)) == 1
 
 
 async def the_four_arguments_work_on_open_jobs(queue: Acts, _: Acts) -> None:
@@ -265,3 +272,5 @@ SCENARIOS: tuple[Scenario, ...] = (
     *PICTURES,
     *PICTURE_FATES,
 )
+OUTBOX_SCENARIOS: tuple[Scenario, ...] = (*OUTBOX, *PROMISES)
+"""Apart, because what they guard and what the others guard have no function in common."""

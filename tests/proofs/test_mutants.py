@@ -1,13 +1,15 @@
 """The scenarios hold, and each of them is worth something: no mutant of the SQL survives them."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 
 import pytest
+from lab.killing import AS_THEY_ARE, killer
 from lab.mutant import Edit, Mutant, MutantOutdated
-from lab.mutants import AS_THEY_ARE, MUTANTS, killer
+from lab.mutants import MUTANTS
+from lab.webhook_mutants import OUTBOX_MUTANTS
 
 from tests.proofs.acts import Acts
-from tests.proofs.scenarios import SCENARIOS, Scenario
+from tests.proofs.scenarios import OUTBOX_SCENARIOS, SCENARIOS, Scenario
 
 PARTS = 4
 """So that they can be tried on several cores."""
@@ -21,7 +23,7 @@ async def clients(database_url: str) -> AsyncIterator[tuple[Acts, Acts]]:
         await one.close()
 
 
-@pytest.mark.parametrize("scenario", SCENARIOS, ids=lambda s: s.__name__)
+@pytest.mark.parametrize("scenario", [*SCENARIOS, *OUTBOX_SCENARIOS], ids=lambda s: s.__name__)
 async def test_scenario(clients: tuple[Acts, Acts], scenario: Scenario) -> None:
     """The behaviour that the scenario's name says holds of the functions as they are."""
     await scenario(*clients)
@@ -30,11 +32,22 @@ async def test_scenario(clients: tuple[Acts, Acts], scenario: Scenario) -> None:
 @pytest.mark.parametrize("part", range(PARTS))
 async def test_no_mutant_survives(clients: tuple[Acts, Acts], part: int) -> None:
     """Each guard of the SQL that is taken away, and each historical bug, fails a scenario."""
-    assert await killer(*clients, AS_THEY_ARE) is None
-    survivors = [
-        mutant.name for mutant in MUTANTS[part::PARTS] if await killer(*clients, mutant) is None
-    ]
-    assert survivors == []
+    assert await _survivors(clients, (AS_THEY_ARE,), SCENARIOS) == [AS_THEY_ARE.name]
+    assert await _survivors(clients, MUTANTS[part::PARTS], SCENARIOS) == []
+
+
+async def test_no_mutant_of_outbox_promises_and_alerts_survives(
+    clients: tuple[Acts, Acts],
+) -> None:
+    """The same for who is told what, for what was promised, and for since when it is wrong."""
+    assert await _survivors(clients, (AS_THEY_ARE,), OUTBOX_SCENARIOS) == [AS_THEY_ARE.name]
+    assert await _survivors(clients, OUTBOX_MUTANTS, OUTBOX_SCENARIOS) == []
+
+
+async def _survivors(
+    clients: tuple[Acts, Acts], mutants: Sequence[Mutant], scenarios: Sequence[Scenario]
+) -> list[str]:
+    return [m.name for m in mutants if await killer(*clients, m, scenarios) is None]
 
 
 def test_a_mutant_of_a_text_that_is_gone_says_so() -> None:

@@ -22,7 +22,7 @@ async def test_every_filter_reads_a_bounded_number_of_jobs(crowded: asyncpg.Conn
     """Whatever is asked for, and whether or not anything fits, with statistics old and new."""
     (job, *_) = [row["id"] for row in await crowded.fetch(CLAIM)]
     filters = (
-        ({}, MOST), ({"status": "processing"}, PAGE), ({"status": "queued"}, MOST),
+        ({}, MOST), ({"status": "processing"}, PAGE), ({"status": "queued"}, MOST + LOOKED_AT),
         ({"status": "completed"}, MOST), ({"status": "failed"}, PAGE),
         ({"error_code": "refused"}, PAGE), ({"status": "cancelled"}, MOST),
         ({"priority_from": 3, "priority_to": 4}, MOST), ({"model": "no such"}, MOST),

@@ -13,6 +13,7 @@ from prompt_queue.store.database import Database
 from prompt_queue.store.picture_intake import NewPictureJob, PictureIntake
 from prompt_queue.store.prompt_store import PromptStore
 from prompt_queue.store.webhook_store import WebhookStore
+from tests.conftest import until
 
 HOOK = "https://receiver.example.com/hook"
 GOOD = WebhookOutcome(outcome="delivered", reply=Reply(milliseconds=3, status=204))
@@ -135,7 +136,11 @@ async def test_a_job_of_two_pictures_is_told_once_when_both_have_ended(
     await transaction.start()
     await first.execute(settle, outcomes[0])
     racing = asyncio.create_task(second.execute(settle, outcomes[1]))
-    await asyncio.sleep(0.2)
+    waits = (
+        "select count(*) from pg_locks l join pg_database d on d.oid = l.database "
+        "where d.datname = current_database() and l.locktype = 'advisory' and not l.granted"
+    )
+    await until(lambda: first.fetchval(waits))
     assert not racing.done()
     await transaction.commit()
     await racing

@@ -14,7 +14,7 @@ from starlette.types import Scope
 from prompt_queue.api.auth import CallerOf, PartsOf
 from prompt_queue.api.job_ids import JobId, PictureJobId, job_id_of, no_such_job
 from prompt_queue.api.problems import documented
-from prompt_queue.api.streams import MEDIA_TYPE, EventStream, Watcher, frame
+from prompt_queue.api.streams import CONTENT, MEDIA_TYPE, EventStream, Watcher, frame
 from prompt_queue.api.tailer import Tailer, update_frame
 from prompt_queue.api.watching import Subject, Views
 from prompt_queue.store.event_store import EventStore, JobEvent
@@ -81,7 +81,7 @@ _STREAM: dict[int | str, dict[str, Any]] = {
     200: {
         "description": "Frames `snapshot`, `update`, `partial`, `resync` and `end`, and comments "
         "that keep the connection alive.",
-        "content": {MEDIA_TYPE: {"schema": {"type": "string"}}},
+        "content": CONTENT,
     }
 }
 _NOTHING: dict[int | str, dict[str, Any]] = {

@@ -25,6 +25,7 @@ from prompt_queue.api.picture_schemas import (
 )
 from prompt_queue.api.picture_views import picture_job_view, receipt_view
 from prompt_queue.api.problems import Problem, documented
+from prompt_queue.api.streams import ALSO_STREAMED
 from prompt_queue.api.views import answer
 from prompt_queue.jobs.picture import PictureRow, PictureStatus, status_of_all
 from prompt_queue.store.picture_outlook import picture_wait
@@ -40,6 +41,7 @@ _WRITE = (*_ALWAYS, "cross_origin")
     summary="Look at a picture job, or wait for it",
     response_model=PictureJobView,
     responses={
+        **ALSO_STREAMED,
         304: {"description": "The version of If-None-Match is still the present one."},
         **documented(*_ALWAYS, "job_not_found", "invalid_id", "invalid_parameter"),
     },

@@ -27,6 +27,7 @@ from prompt_queue.api.schemas import (
     QueueStatsView,
     Receipt,
 )
+from prompt_queue.api.streams import ALSO_STREAMED
 from prompt_queue.api.urls import check_pictures
 from prompt_queue.api.views import (
     acceptance_headers,
@@ -127,6 +128,7 @@ async def queue_statistics(parts: PartsOf, _caller: CallerOf) -> Response:
     summary="Look at a job, or wait for it",
     response_model=JobView,
     responses={
+        **ALSO_STREAMED,
         304: {"description": "The version of If-None-Match is still the present one."},
         **documented(*_ALWAYS, "job_not_found", "invalid_id", "invalid_parameter"),
     },

@@ -14,6 +14,19 @@ from starlette.types import Receive, Scope, Send
 from prompt_queue.store.database import DatabaseRefused, DatabaseUnavailable
 
 MEDIA_TYPE = "text/event-stream"
+CONTENT: dict[str, Any] = {MEDIA_TYPE: {"schema": {"type": "string"}}}
+"""What OpenAPI says of a stream."""
+
+ALSO_STREAMED: dict[int | str, dict[str, Any]] = {
+    200: {
+        "description": "The job; with `Accept: text/event-stream` the stream of its events, as "
+        "from its route `/events`.",
+        "content": CONTENT,
+    },
+    204: {"description": "Of a stream: the job has ended, and Last-Event-ID is behind its events."},
+}
+"""What OpenAPI says of a route whose answer is a job, or its stream where Accept asks for it."""
+
 TRANSPORT = "prompt_queue.transport"
 """The ASGI extension under which a server hands over a connection's transport."""
 

@@ -44,6 +44,11 @@ class JobWatch:
         self._polling: asyncio.Task[None] | None = None
         self._stopped = False
 
+    @property
+    def waiting(self) -> int:
+        """How many requests wait."""
+        return len(self._waiters)
+
     async def until_final(self, job_id: UUID, seconds: float) -> None:
         """Return when the job is final or gone, after `seconds`, or when the server stops."""
         await self._wait(_Waiter(job_id, None, asyncio.Event()), seconds)

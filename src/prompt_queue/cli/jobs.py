@@ -119,13 +119,14 @@ def _retry_many(code: str | None, limit: int, as_json: bool, data_dir: Path | No
 def _retry_single(ids: Sequence[UUID], as_json: bool, data_dir: Path | None) -> None:
 
     async def work(database: "Database", _settings: "Settings") -> list[JsonObject]:
+        from prompt_queue.store.ops_store import OpsStore
         from prompt_queue.store.prompt_store import PromptStore
 
         store = PromptStore(database)
+        outcomes = await OpsStore(database).operate("retry", ids, f"cli:{operator()}", None)
         results = []
         for job_id in ids:
-            outcome = await store.retry(job_id, None, f"cli:{operator()}")
-            job = await store.find_job(job_id)
+            outcome, job = outcomes[job_id], await store.find_job(job_id)
             results.append(
                 {"promptJobId": job_id, "outcome": outcome, "status": job.status if job else None}
             )
@@ -138,20 +139,25 @@ def cancel(ids: JobIds, as_json: AsJson = False, data_dir: DataDir = None) -> No
     """Cancel jobs, at once and for good."""
 
     async def work(database: "Database", _settings: "Settings") -> list[JsonObject]:
+        from prompt_queue.store.ops_store import OpsStore
         from prompt_queue.store.prompt_store import PromptStore
 
-        store = PromptStore(database)
+        store, ops = PromptStore(database), OpsStore(database)
+        outcomes = await ops.operate("cancel", ids, f"cli:{operator()}", None)
         results = []
         for job_id in ids:
-            receipt = await store.cancel(job_id)
+            # A second cancel changes nothing, and brings the receipt.
+            receipt, outcome = await store.cancel(job_id), outcomes[job_id]
+            calls = await ops.calls([job_id])
+            out = outcome == "cancelled" and any(call["state"] == "sent" for call in calls)
             results.append(
                 {
                     "promptJobId": job_id,
-                    "outcome": receipt.outcome,
+                    "outcome": outcome,
                     "status": receipt.status,
                     "spentUsd": receipt.spent_usd,
                     "calls": receipt.calls,
-                    "callInFlight": receipt.call_in_flight,
+                    "callInFlight": out,
                     "savedUsd": receipt.saved_usd,
                 }
             )

@@ -144,7 +144,7 @@ def audit(
     as_json: AsJson = False,
     data_dir: DataDir = None,
 ) -> None:
-    """Show who paused, resumed, opened and closed what; `breaker` is the circuit breaker itself."""
+    """Show who did what, and why; `breaker` is the circuit breaker itself."""
 
     async def work(database: "Database", _settings: "Settings") -> "list[OperatorAct]":
         from prompt_queue.store.model_store import ModelStore
@@ -156,14 +156,14 @@ def audit(
         print_json(
             [
                 {"at": act.at.isoformat(), "actor": act.actor, "act": act.act, "model": act.model,
-                 "reason": act.reason}
+                 "about": act.about, "reason": act.reason}
                 for act in acts
             ]
         )  # fmt: skip
         return
     listing = table("at", "who", "did", "what", "why")
     for act in acts:
-        what = act.model or "the queue"
+        what = act.model or act.about or "the queue"
         listing.add_row(
             f"{act.at:%Y-%m-%d %H:%M:%S}",
             *(printable(text) for text in (act.actor, act.act, what, act.reason or "-")),

@@ -1,6 +1,7 @@
 """`serve` and `work`: one process each, on the database of DATABASE_URL or the embedded one."""
 
 import asyncio
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -8,9 +9,11 @@ from typing import Annotated
 
 import typer
 
+from prompt_queue import __version__
 from prompt_queue.settings import Settings, load_settings
 from prompt_queue.simulator.lifeline import hold_lifeline
-from prompt_queue.telemetry import configure_logging
+from prompt_queue.telemetry import Event, configure_logging, log
+from prompt_queue.tracing.setup import TracingUnavailable, start_tracing
 
 DataDir = Annotated[
     Path | None, typer.Option(help="Where the embedded database, uploads and keys live.")
@@ -32,7 +35,7 @@ def serve(host: Host = None, port: Port = None, data_dir: DataDir = None) -> Non
     configure_logging(settings.log_level, settings.log_format)
     from prompt_queue.asgi import serve as serve_http
 
-    with database_dsn(settings) as dsn:
+    with database_dsn(settings) as dsn, traced("prompt-queue-server"):
         serve_http(settings, dsn)
 
 
@@ -45,8 +48,27 @@ def work(data_dir: DataDir = None) -> None:
 
     from prompt_queue.worker.run import run_worker
 
-    with database_dsn(settings) as dsn, asyncio.Runner(loop_factory=uvloop.new_event_loop) as run:
+    with (
+        database_dsn(settings) as dsn,
+        traced("prompt-queue-worker"),
+        asyncio.Runner(loop_factory=uvloop.new_event_loop) as run,
+    ):
         run.run(run_worker(settings, dsn))
+
+
+@contextmanager
+def traced(service: str) -> Iterator[None]:
+    """Spans are made in the block where OTEL_* asks for them; without traces, work goes on."""
+    stop = None
+    try:
+        stop = start_tracing(os.environ, service, __version__)
+    except TracingUnavailable as error:
+        log(Event.TRACING_UNAVAILABLE, level="warning", reason=str(error))
+    try:
+        yield
+    finally:
+        if stop is not None:
+            stop()
 
 
 def say(line: str) -> None:

@@ -44,10 +44,11 @@ class Call(Generic[T]):
 
 @dataclass(frozen=True, slots=True)
 class Kind(Generic[J]):
-    """One of the two kinds of job: where it lives and what it is read as."""
+    """One of the two kinds of job: where it lives, what it is read as, and where all are listed."""
 
     base: str
     model: type[J]
+    listing: str
 
     def path(self, job_id: str | UUID, *more: str) -> str:
         """Where a job is, or something of it."""
@@ -81,8 +82,8 @@ class Kind(Generic[J]):
         return Call(request, reader(kind), ("not_failed", look))
 
 
-PROMPTS: Final = Kind(QUEUE, PromptJob)
-PICTURES: Final = Kind(JOBS, PictureJob)
+PROMPTS: Final = Kind(QUEUE, PromptJob, f"{QUEUE}/jobs")
+PICTURES: Final = Kind(JOBS, PictureJob, JOBS)
 
 
 def reader(kind: type[T]) -> Callable[[Any], T]:

@@ -31,6 +31,7 @@ from prompt_queue.client.options import (
 from prompt_queue.client.retrying import Patience, Thinking
 from prompt_queue.client.waiting import until_final
 from prompt_queue.client.watching import Watching
+from prompt_queue.client.watching_all import AnyJob, WatchingAll
 
 
 class PromptQueue:
@@ -104,6 +105,13 @@ class PromptQueue:
         """
         watching = Watching(self._think, calls.PROMPTS, job_id, last_event_id)
         return self._doer.iterate(watching.updates())
+
+    def watch_all(self, *, last_event_id: int | None = None) -> Iterator[Update[AnyJob]]:
+        """News of all your jobs, without an end; after the event `last_event_id`, where given.
+
+        From the server's stream, or from its lists where a stream does not come through.
+        """
+        return self._doer.iterate(WatchingAll(self._think, last_event_id).updates())
 
     def stats(self) -> QueueStats:
         """The queue at a glance."""

@@ -13,6 +13,8 @@ from prompt_queue.guards.egress import AddressRefused, GuardedSession, OriginRef
 from prompt_queue.guards.urls import UrlRefused, parse_webhook_url
 from prompt_queue.jobs.errors import redact
 from prompt_queue.jobs.webhooks import Reply
+from prompt_queue.tracing import traceparent
+from prompt_queue.tracing.calls import STATUS, http_call, server_of
 
 MOST_ANSWER_BYTES = 512
 ANSWER_SECONDS = 2.0
@@ -28,7 +30,17 @@ class WebhookSender:
         self._seconds = seconds
 
     async def send(self, url: str, headers: Mapping[str, str], body: bytes) -> Reply:
-        """What came of it; raises nothing but cancellation."""
+        """What came of it; raises nothing but cancellation. A traced one tells its receiver."""
+        with http_call("POST", None, server_of(url)) as span:
+            here = traceparent()
+            traced = headers if here is None else {**headers, "traceparent": here}
+            reply = await self._send(url, traced, body)
+            span.note({STATUS: reply.status})
+            if reply.error is not None:
+                span.fail(str(reply.status or "no_answer"))
+            return reply
+
+    async def _send(self, url: str, headers: Mapping[str, str], body: bytes) -> Reply:
         began = time.monotonic()
         try:
             async with asyncio.timeout(self._seconds):

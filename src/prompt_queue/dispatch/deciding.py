@@ -1,7 +1,7 @@
 """What becomes of a picture after a step that failed: pure."""
 
 from prompt_queue.jobs.errors import PromptFailure
-from prompt_queue.jobs.outcome import PARK_SECONDS
+from prompt_queue.jobs.outcome import PARK_SECONDS, spread
 from prompt_queue.jobs.picture import PictureClaim, PictureOutcome, PictureStatus
 from prompt_queue.jobs.policies import Act, policy_of
 
@@ -47,7 +47,7 @@ def decide(
         return _said("retry", failure, pause)
     asked: float | None = getattr(failure, "retry_after", None)
     wait = PARK_SECONDS if act is Act.PARK else pause if asked is None else asked
-    return _said("postponed", failure, wait * (1 + 0.1 * draw))
+    return _said("postponed", failure, spread(wait, draw))
 
 
 def _failed_there(cause: PromptFailure, pause: float) -> PictureOutcome:

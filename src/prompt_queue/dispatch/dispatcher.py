@@ -139,7 +139,7 @@ class Dispatcher:
         body = await self._body(model, claim)
         price = await self._prices.of(model, body)
         latest = asyncio.get_running_loop().time() + self._times.reconcile * _LATE_SHARE
-        intent = await ledger.intend(claim)
+        intent = await ledger.intend(claim, price)
         try:
             await asyncio.sleep(intent.send_in)
             callback = self._callback(intent.call_id)

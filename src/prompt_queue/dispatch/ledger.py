@@ -12,10 +12,11 @@ from prompt_queue.jobs.picture import PictureClaim
 class Ledger(Protocol):
     """The book of paid calls."""
 
-    async def intend(self, claim: PictureClaim) -> Intent:
-        """Commit that a submit is about to leave.
+    async def intend(self, claim: PictureClaim, usd: Decimal) -> Intent:
+        """Commit that a submit is about to leave, and what it is expected to cost.
 
-        Raises LeaseLost, ModelPaused, BreakerOpen, RetryBudget, OutcomeUnknown, RateLimited.
+        Raises LeaseLost, ModelPaused, BreakerOpen, RetryBudget, UserBudget, OutcomeUnknown,
+        RateLimited.
         """
         ...
 

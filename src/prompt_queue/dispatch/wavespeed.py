@@ -25,6 +25,7 @@ from prompt_queue.failpoints import reached, under_way
 from prompt_queue.guards.egress import GuardedSession, OriginRefused
 from prompt_queue.guards.urls import UrlRefused, parse_picture_url
 from prompt_queue.jobs.errors import Misconfigured, Transient, Unanswered
+from prompt_queue.tracing.calls import STATUS, http_call, model_call, server_of
 
 SUBMIT_SECONDS = 60.0
 READ_SECONDS = 30.0
@@ -55,6 +56,7 @@ class WaveSpeedClient:
         self._session = session
         self._outside = outside
         self._base = f"{base.rstrip('/')}/api/v3"
+        self._server = server_of(base)
         self._headers = {"Authorization": f"Bearer {api_key.strip()}"}
 
     async def submit(
@@ -62,18 +64,26 @@ class WaveSpeedClient:
     ) -> Prediction:
         """Buys one picture; `webhook` is called when it is made."""
         path = f"/{quote(model)}" + (f"?webhook={quote(webhook, safe='')}" if webhook else "")
-        data = await self._ask("POST", path, body, SUBMIT_SECONDS, buys=True)
-        found = read_prediction(data)
-        if found is None:
-            # It said yes, and did not say to what.
-            raise CallRefused(Unanswered(NO_ANSWER), answered=False, http_status=200)
-        return found
+        with model_call("generate_content", "wavespeed", model, self._server) as span:
+            try:
+                data = await self._exchange("POST", path, body, SUBMIT_SECONDS, buys=True)
+                found = read_prediction(data)
+                if found is None:
+                    # It said yes, and did not say to what.
+                    raise CallRefused(Unanswered(NO_ANSWER), answered=False, http_status=200)
+            except CallRefused as refused:
+                span.note({STATUS: refused.http_status})
+                raise
+            span.note({STATUS: 200, "gen_ai.response.id": found.id, "gen_ai.output.type": "image"})
+            return found
 
     async def result(self, prediction_id: str) -> Prediction | None:
         """Where a task stands; None where the provider does not know it (any more)."""
         path = f"/predictions/{quote(prediction_id, safe='')}/result"
         try:
-            data = await self._ask("GET", path, None, READ_SECONDS)
+            data = await self._ask(
+                "GET", path, None, READ_SECONDS, template="/predictions/{id}/result"
+            )
         except CallRefused as refused:
             if refused.http_status == 404:
                 return None
@@ -102,7 +112,7 @@ class WaveSpeedClient:
         """Ask to stop a task; whether the provider said yes. It may go on and be charged."""
         path = f"/predictions/{quote(prediction_id, safe='')}"
         try:
-            await self._ask("DELETE", path, None, READ_SECONDS)
+            await self._ask("DELETE", path, None, READ_SECONDS, template="/predictions/{id}")
         except CallRefused as refused:
             if refused.http_status == 404:
                 return False
@@ -158,6 +168,19 @@ class WaveSpeedClient:
             raise CallRefused(Transient(AWAY)) from error
 
     async def _ask(
+        self, method: str, path: str, body: Mapping[str, Any] | None, seconds: float,
+        *, template: str | None = None,
+    ) -> Any:  # fmt: skip
+        with http_call(method, template or path, self._server) as span:
+            try:
+                data = await self._exchange(method, path, body, seconds)
+            except CallRefused as refused:
+                span.note({STATUS: refused.http_status})
+                raise
+            span.note({STATUS: 200})
+            return data
+
+    async def _exchange(
         self, method: str, path: str, body: Mapping[str, Any] | None, seconds: float,
         *, buys: bool = False,
     ) -> Any:  # fmt: skip

@@ -13,13 +13,14 @@ from prompt_queue.jobs.outcome import Usage
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GrokAnswer:
-    """The text that Grok wrote. `model` is the one that really answered."""
+    """The text that Grok wrote. `model` is the one that really answered, `id` its name of this."""
 
     text: str
     model: str
     usage: Usage
     http_status: int
     finish_reason: str | None
+    id: str | None = None
 
 
 class CallFailed(Exception):
@@ -78,6 +79,7 @@ def read_answer(
         usage=read_usage(parsed, model),
         http_status=status,
         finish_reason=reason if isinstance(reason, str) else None,
+        id=_id_of(parsed),
     )
 
 
@@ -97,6 +99,11 @@ def _text_of(content: object) -> str:
 def _model_of(body: dict[str, Any], asked_model: str) -> str:
     model = body.get("model")
     return model[:200] if isinstance(model, str) and model else asked_model
+
+
+def _id_of(body: dict[str, Any]) -> str | None:
+    found = body.get("id")
+    return found[:200] if isinstance(found, str) and found else None
 
 
 def _failed(

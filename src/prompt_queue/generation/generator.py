@@ -207,8 +207,9 @@ class Generator:
         self, model: str, request: "_Request", claim: Claim, ledger: Ledger
     ) -> GeneratedPrompt:
         tokens = self._estimates.total(model, request.prompt_tokens)
+        usd = self._estimates.usd(model, request.prompt_tokens)
         try:
-            intent = await ledger.intend(claim, model, request.seen, tokens)
+            intent = await ledger.intend(claim, model, request.seen, tokens, usd)
         except RateLimited as closed:
             may_ask_next = may_ask_next_model(closed, retries_left=True)
             raise _NoPrompt(closed, may_ask_next=may_ask_next) from closed

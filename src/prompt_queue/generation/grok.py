@@ -14,10 +14,12 @@ from prompt_queue.generation.answer import CallFailed, GrokAnswer, read_answer
 from prompt_queue.generation.classify import classify, read_error
 from prompt_queue.generation.messages import Message, inline_characters
 from prompt_queue.generation.models import accepted_effort
+from prompt_queue.generation.spans import note_answer, note_failure
 from prompt_queue.generation.stream import StreamedReply
 from prompt_queue.generation.timeouts import CallTimeouts
 from prompt_queue.guards.egress import OriginRefused
 from prompt_queue.jobs.errors import Misconfigured, Transient, Unanswered, redact
+from prompt_queue.tracing.calls import model_call, server_of
 
 MOST_ANSWER_TOKENS = 400
 """Tokens that the visible answer may have; reasoning is not counted."""
@@ -56,6 +58,7 @@ class GrokClient:
             raise ValueError("XAI_API_KEY is empty or holds characters that no key has")
         self._session = session
         self._url = f"{base.rstrip('/')}/chat/completions"
+        self._server = server_of(base)
         self._authorization = f"Bearer {api_key.strip()}"
         self._effort = reasoning_effort
         self._timeouts = timeouts
@@ -73,6 +76,25 @@ class GrokClient:
         Calls with the same `conversation_id` reach the same prompt cache. A job that was retried
         is given more time. With `on_text` the answer is streamed; it counts only once it is whole.
         """
+        with model_call("chat", "x_ai", model, self._server) as span:
+            try:
+                answer = await self._complete(
+                    model, messages, conversation_id, retry_count, on_text
+                )
+            except CallFailed as failed:
+                note_failure(span, failed)
+                raise
+            note_answer(span, answer)
+            return answer
+
+    async def _complete(
+        self,
+        model: str,
+        messages: Sequence[Message],
+        conversation_id: str | None,
+        retry_count: int,
+        on_text: OnText | None,
+    ) -> GrokAnswer:
         seconds = self._timeouts.seconds(model, retry_count)
         begun = asyncio.get_running_loop().time()
         streams = on_text is not None

@@ -3,6 +3,7 @@
 import asyncio
 import logging
 from collections.abc import Coroutine, Sequence
+from decimal import Decimal
 from typing import Any, Protocol
 from uuid import UUID
 
@@ -22,11 +23,17 @@ class Ledger(Protocol):
     """The book of paid calls."""
 
     async def intend(
-        self, claim: Claim, model: str, pictures: Sequence[SeenPicture], tokens: int
+        self,
+        claim: Claim,
+        model: str,
+        pictures: Sequence[SeenPicture],
+        tokens: int,
+        usd: Decimal | None,
     ) -> Intent:
         """Commit that a call about these pictures, of about so many tokens, is about to leave.
 
-        Raises LeaseLost, ModelPaused, BreakerOpen, RetryBudget, OutcomeUnknown, RateLimited.
+        `usd` is what it is expected to cost; None: nobody knows. Raises LeaseLost, ModelPaused,
+        BreakerOpen, RetryBudget, UserBudget, OutcomeUnknown, RateLimited.
         """
         ...
 

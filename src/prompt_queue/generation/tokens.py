@@ -1,7 +1,9 @@
 """How many tokens a call will use, before it is made; learned from what calls did use."""
 
 from collections.abc import Sequence
+from decimal import Decimal
 
+from prompt_queue.generation.models import price_of
 from prompt_queue.guards.images import PictureFacts
 from prompt_queue.jobs.outcome import Usage
 
@@ -34,8 +36,16 @@ class TokenEstimates:
 
     def total(self, model: str, prompt: float) -> int:
         """Tokens that the call is going to use; all of them count towards the limit."""
+        return round(sum(self._both(model, prompt)))
+
+    def usd(self, model: str, prompt: float) -> Decimal | None:
+        """What the call is going to cost with nothing of it cached; None: without a price."""
+        read, written = self._both(model, prompt)
+        return price_of(model, prompt=round(read), cached=0, output=round(written))
+
+    def _both(self, model: str, prompt: float) -> tuple[float, float]:
         completion = self._completion.get(model, FIRST_COMPLETION)
-        return round(prompt * self._bias.get(model, 1.0) + completion)
+        return prompt * self._bias.get(model, 1.0), completion
 
     def learn(self, model: str, prompt: float, usage: Usage) -> None:
         """Take in what a call with this estimate used; nothing where the provider did not say."""

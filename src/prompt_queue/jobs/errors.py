@@ -4,7 +4,8 @@
     |-- RateLimited        the provider asks us to slow down; never burns an attempt
     |   |-- ModelPaused    an operator has stopped the calls to this model
     |   |-- BreakerOpen    the model fails too often: nobody asks it for a while
-    |   `-- RetryBudget    too many retries already, compared with what succeeds
+    |   |-- RetryBudget    too many retries already, compared with what succeeds
+    |   `-- UserBudget     the user has spent what they may in a day; nothing was sent
     |-- OutOfCredit        the account has no money left; parks, no blind retries
     |-- Transient          will probably work later
     |   `-- Unanswered     the request left, no answer was seen: it may have been charged
@@ -81,6 +82,15 @@ class RetryBudget(RateLimited):
 
     code = "retry_budget"
     sentence = "Grok fails often at present; your request keeps its place and is tried again soon."
+
+
+class UserBudget(RateLimited):
+    """What the user may spend in a day does not cover the call; nothing was sent."""
+
+    code = "user_budget"
+    sentence = (
+        "Your budget for today is used up; your request keeps its place and goes on tomorrow (UTC)."
+    )
 
 
 class OutOfCredit(PromptFailure):

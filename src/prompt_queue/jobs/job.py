@@ -117,6 +117,8 @@ class Leased(Protocol):
     def job_id(self) -> UUID: ...
     @property
     def lease_token(self) -> UUID: ...
+    @property
+    def trace_context(self) -> str | None: ...
 
 
 class Held(Leased, Protocol):
@@ -130,7 +132,10 @@ class Held(Leased, Protocol):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Claim:
-    """A job that this worker holds: what to do, and the token that fences every write about it."""
+    """A job that this worker holds: what to do, and the token that fences every write about it.
+
+    `trace_context` is the W3C traceparent of the request that queued it.
+    """
 
     job_id: UUID
     user_id: UUID
@@ -146,3 +151,4 @@ class Claim:
     operation: Operation = Operation.GENERATE
     existing_prompt: str | None = None
     user_instructions: str | None = None
+    trace_context: str | None = None

@@ -169,4 +169,9 @@ def _wait(failure: PromptFailure, act: Act, pause: float, draw: float) -> float:
     if act is Act.PARK:
         return PARK_SECONDS * (1 + 0.1 * draw)
     asked: float | None = getattr(failure, "retry_after", None)
-    return pause if asked is None else asked * (1 + 0.1 * draw) + pause * 0.1
+    return pause if asked is None else spread(asked, draw) + pause * 0.1
+
+
+def spread(seconds: float, draw: float) -> float:
+    """Up to a tenth longer, and up to a minute: those who wait for the same come one by one."""
+    return seconds + min(seconds * 0.1, 60.0) * draw

@@ -32,7 +32,8 @@ class PictureStatus(StrEnum):
 class PictureClaim:
     """A picture that this worker holds. `job_id` is the picture's own id, by which it is leased.
 
-    `seconds_there`: since it was submitted, or since it was last changed.
+    `seconds_there`: since it was submitted, or since it was last changed. `trace_context` is the
+    W3C traceparent of the request that created it.
     """
 
     job_id: UUID
@@ -54,6 +55,7 @@ class PictureClaim:
     resubmits: int
     lease_token: UUID
     seconds_there: float
+    trace_context: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

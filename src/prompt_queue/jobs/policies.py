@@ -21,6 +21,7 @@ from prompt_queue.jobs.errors import (
     RetryBudget,
     Transient,
     Unanswered,
+    UserBudget,
     WorkerDied,
 )
 
@@ -70,6 +71,7 @@ POLICIES: Final[Mapping[type[PromptFailure], Policy]] = {
     ModelPaused: Policy(Act.WAIT, NextModel.AT_ONCE),
     BreakerOpen: Policy(Act.WAIT, NextModel.AT_ONCE),
     RetryBudget: Policy(Act.WAIT),
+    UserBudget: Policy(Act.WAIT),
     OutOfCredit: Policy(Act.PARK, sign=Sign.TRIP),
     Transient: Policy(Act.RETRY, NextModel.AT_LAST, sign=Sign.BAD),
     # Another model would be a second charge for what may be paid for already.

@@ -111,6 +111,11 @@ _DELAYS: Final[Mapping[str, tuple[WaitCode, str]]] = {
         WaitCode.BUDGET,
         "So much fails at present that retries are rationed; the job is tried again by itself.",
     ),
+    "user_budget": (
+        WaitCode.BUDGET,
+        "Your budget for today is used up; the job goes on by itself tomorrow (UTC), or as soon as "
+        "an operator raises it.",
+    ),
     "out_of_credit": (
         WaitCode.BUDGET,
         "The provider's account has no credit left; the job goes on by itself once it has.",

@@ -48,7 +48,7 @@ class WebhookClaim:
     """A message that this worker holds; `job_id` is the message's own id, by which it is leased.
 
     `endpoint_id` is None where a request asked for it. `sent_at` is in Unix seconds, by the
-    database's clock.
+    database's clock. `trace_context` is the W3C traceparent of the request for what it tells of.
     """
 
     job_id: UUID
@@ -65,6 +65,7 @@ class WebhookClaim:
     secrets: tuple[str, ...]
     sent_at: int
     disabled: bool = False
+    trace_context: str | None = None
 
     def __repr__(self) -> str:
         """Without secrets."""

@@ -11,6 +11,7 @@ from prompt_queue.settings.dispatch import DispatchSettings
 from prompt_queue.settings.failures import FailureSettings
 from prompt_queue.settings.knobs import PREFIX, CommaList, knob, split_commas
 from prompt_queue.settings.pictures import PictureSettings
+from prompt_queue.settings.users import UserSettings
 from prompt_queue.settings.webhooks import WebhookSettings
 
 DEMO_USER_ID = UUID("00000000-0000-4000-a000-000000000001")
@@ -21,7 +22,7 @@ WAVESPEED_PUBLIC_BASE = "https://api.wavespeed.ai"
 LOOPBACK_HOSTS = frozenset({"127.0.0.1", "localhost", "::1"})
 
 
-class Settings(FailureSettings, PictureSettings, DispatchSettings, WebhookSettings):
+class Settings(FailureSettings, PictureSettings, DispatchSettings, WebhookSettings, UserSettings):
     """The configuration of one process. Durations are seconds unless the name says otherwise."""
 
     xai_api_key: SecretStr | None = knob(

@@ -33,7 +33,8 @@ async def enqueue(
     commits. `priority` goes from 1 to 10, 10 is the most urgent. With `user_id`, the row has to
     belong to that user. `options` may have min_quality (model, any_model or template_ok), operation
     (generate or enhance), existing_prompt, user_instructions, identity_consent and cache
-    (use, refresh or off). Drivers without `fetchval` call the SQL function `enqueue_prompt_job`.
+    (use, refresh or off), and trace_context, a W3C traceparent whose trace the job's spans then
+    belong to. Drivers without `fetchval` call the SQL function `enqueue_prompt_job`.
 
     Raises the driver's own errors: no_data_found (P0002) if there is no such row, check_violation
     (23514) if the priority is out of range or the target is empty, invalid_parameter_value (22023)

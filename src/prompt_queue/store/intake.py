@@ -11,6 +11,8 @@ from prompt_queue.jobs.webhooks import Wish
 from prompt_queue.store.database import Database, DatabaseRefused, Transaction
 from prompt_queue.store.prompt_store import JsonObject, Place
 from prompt_queue.store.wait_store import Promise, note_promise
+from prompt_queue.tracing import traceparent
+from prompt_queue.tracing.messages import PROMPTS, sending
 
 
 class RowMissing(Exception):
@@ -19,6 +21,19 @@ class RowMissing(Exception):
 
 class KeyReused(Exception):
     """The idempotency key was used for a different request within the last 24 hours."""
+
+
+class TooMuch(Exception):
+    """The user has as many open jobs, or has asked for as many pictures today, as they may.
+
+    `allowed` is how many; `retry_seconds` until the day is over, None: until a job has ended.
+    """
+
+    def __init__(self, what: str, allowed: int, retry_seconds: float | None) -> None:
+        super().__init__(what)
+        self.what = what
+        self.allowed = allowed
+        self.retry_seconds = retry_seconds
 
 
 class JobRefused(Exception):
@@ -102,9 +117,19 @@ class Intake:
 
         `respond(job_id, place)` makes the response that is remembered with the key; what it
         promises is written down.
-        Raises RowMissing, KeyReused, JobRefused, DatabaseUnavailable.
+        Raises RowMissing, KeyReused, TooMuch, JobRefused, DatabaseUnavailable.
         """
         job_id = new_id()
+        with sending(PROMPTS, job_id):
+            return await self._enqueue(job, job_id, key, respond)
+
+    async def _enqueue(
+        self,
+        job: NewJob,
+        job_id: UUID,
+        key: IdempotencyKey | None,
+        respond: Callable[[UUID, Place], Reply] | None,
+    ) -> Enqueued:
         try:
             async with self._database.transaction() as transaction:
                 if key is not None and (earlier := await reserved_before(transaction, key, job_id)):
@@ -112,6 +137,7 @@ class Intake:
                         job_id=earlier["job_id"], ahead=0, replayed=True,
                         response=earlier["response"],
                     )  # fmt: skip
+                await admit(transaction, job.user_id, 1, 0)
                 await transaction.row(
                     "enqueue",
                     job.row_id,
@@ -121,7 +147,7 @@ class Intake:
                     job.user_id,
                     job.max_retries,
                     job_id,
-                    job.options,
+                    job.options | trace_option(),
                 )
                 if job.webhook:
                     await transaction.row(
@@ -134,6 +160,12 @@ class Intake:
             raise explained(error, job.row_id) from error
         response = reply.response if reply else None
         return Enqueued(job_id=job_id, ahead=place.ahead, response=response)
+
+
+def trace_option() -> JsonObject:
+    """The present span for the row, where there is one."""
+    here = traceparent()
+    return {} if here is None else {"trace_context": here}
 
 
 async def reserved_before(
@@ -149,6 +181,16 @@ async def reserved_before(
     if earlier is None or earlier["fingerprint"] != key.fingerprint:
         raise KeyReused(key.key)
     return dict(earlier)
+
+
+async def admit(transaction: Transaction, user: UUID | None, prompts: int, pictures: int) -> None:
+    """Wait for others of the user, and count. Raises TooMuch; trusted callers have no limit."""
+    if user is None:
+        return
+    row = await transaction.row("admit", user, prompts, pictures)
+    assert row is not None  # noqa: S101 - the function always returns a row
+    if row["verdict"] != "admitted":
+        raise TooMuch(row["verdict"], row["allowed"], row["retry_seconds"])
 
 
 async def place_in(transaction: Transaction, job_id: UUID) -> Place:

@@ -42,12 +42,13 @@ class ModelHealth:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OperatorAct:
-    """What an operator, or the breaker itself, did."""
+    """What an operator, or the breaker itself, did; `about` where it was about no model."""
 
     at: datetime
     actor: str
     act: str
     model: str | None
+    about: str | None
     reason: str | None
 
 
@@ -105,7 +106,7 @@ class ModelStore:
         await self._database.rows("note_listed_models", list(models), list(listed))
 
     async def acts(self, limit: int) -> list[OperatorAct]:
-        """What was paused, resumed, opened and closed, the latest first."""
+        """What operators and breakers did, the latest first."""
         return [
             OperatorAct(**dict(row)) for row in await self._database.rows("operator_log", limit)
         ]

@@ -11,12 +11,15 @@ from prompt_queue.store.database import Database, DatabaseRefused
 from prompt_queue.store.intake import (
     IdempotencyKey,
     Reply,
+    admit,
     explained,
     keep,
     place_in,
     reserved_before,
+    trace_option,
 )
 from prompt_queue.store.prompt_store import JsonObject, Place
+from prompt_queue.tracing.messages import PICTURES, sending
 
 _LACKS_SOMETHING = "23514"
 
@@ -71,9 +74,20 @@ class PictureIntake:
         """Create a job; with a key, a repeated request gets the first one's job and response.
 
         `respond(job_id, prompt_job_id, place)` makes the response that is remembered, with the
-        place of its prompt. Raises RowMissing, KeyReused, JobIncomplete, JobRefused.
+        place of its prompt. Raises RowMissing, KeyReused, TooMuch, JobIncomplete, JobRefused.
         """
         job_id, prompt_job_id = new_id(), new_id() if job.use_ai_prompt else None
+        with sending(PICTURES, job_id):
+            return await self._create(job, job_id, prompt_job_id, key, respond)
+
+    async def _create(
+        self,
+        job: NewPictureJob,
+        job_id: UUID,
+        prompt_job_id: UUID | None,
+        key: IdempotencyKey | None,
+        respond: Callable[[UUID, UUID | None, Place], Reply] | None,
+    ) -> Created:
         try:
             async with self._database.transaction() as transaction:
                 if key is not None and (earlier := await reserved_before(transaction, key, job_id)):
@@ -81,9 +95,10 @@ class PictureIntake:
                         job_id=earlier["job_id"], prompt_job_id=None, replayed=True,
                         response=earlier["response"],
                     )  # fmt: skip
+                await admit(transaction, job.user_id, int(job.use_ai_prompt), job.count)
                 await transaction.row(
-                    "create_picture_job", job.row_id, _request(job), job.user_id, job_id,
-                    prompt_job_id,
+                    "create_picture_job", job.row_id, _request(job) | trace_option(), job.user_id,
+                    job_id, prompt_job_id,
                 )  # fmt: skip
                 place = await place_in(transaction, prompt_job_id or job_id)
                 reply = respond(job_id, prompt_job_id, place) if respond else None

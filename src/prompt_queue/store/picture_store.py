@@ -162,6 +162,7 @@ def _claim(row: asyncpg.Record) -> PictureClaim:
         resubmits=row["resubmits"],
         lease_token=row["lease_token"],
         seconds_there=row["seconds_there"],
+        trace_context=row["trace_context"],
     )
 
 

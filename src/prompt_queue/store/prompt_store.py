@@ -11,6 +11,7 @@ from prompt_queue.jobs.job import Claim, PromptJob, Status
 from prompt_queue.jobs.outcome import CallEnd
 from prompt_queue.store.database import Database
 from prompt_queue.store.rows import call_end_as_json, claim_from_row, job_from_row
+from prompt_queue.tracing import is_on
 
 JsonObject = dict[str, Any]
 
@@ -83,7 +84,8 @@ class Ruling:
 
     Where the model's breaker is open: `wait_seconds` until somebody may try it (None: until it is
     closed by hand), `outage_seconds` since it opened. Where it has a gate: seconds until the call
-    may leave (`send_in`), or until the gate has room (`gate_seconds`).
+    may leave (`send_in`), or until the gate has room (`gate_seconds`). Where the budget of the
+    user is used up: `day_left_seconds` until it is there anew.
     """
 
     verdict: str
@@ -91,6 +93,7 @@ class Ruling:
     outage_seconds: float | None = None
     send_in: float | None = None
     gate_seconds: float | None = None
+    day_left_seconds: float | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -206,7 +209,7 @@ class PromptStore:
         or all of `models` are paused.
         """
         rows = await self.database.rows(
-            "claim", limit, worker, lease_seconds, attempt_seconds, list(models)
+            "claim", limit, worker, lease_seconds, attempt_seconds, list(models), is_on()
         )
         return [claim_from_row(row) for row in rows]
 
@@ -244,6 +247,7 @@ class PromptStore:
                 outage_seconds=row["outage_seconds"],
                 send_in=row["send_in"],
                 gate_seconds=row["gate_seconds"],
+                day_left_seconds=row["day_left_seconds"],
             )
             for row in rows
         }

@@ -68,6 +68,7 @@ def claim_from_row(row: asyncpg.Record) -> Claim:
         operation=Operation(row["operation"] or Operation.GENERATE),
         existing_prompt=row["existing_prompt"],
         user_instructions=row["user_instructions"],
+        trace_context=row["trace_context"],
     )
 
 

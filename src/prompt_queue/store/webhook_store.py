@@ -212,6 +212,7 @@ def _claim(row: asyncpg.Record) -> WebhookClaim:
         secrets=tuple(secret for secret in (row["secret"], row["old_secret"]) if secret),
         sent_at=row["clock_seconds"],
         disabled=row["disabled"],
+        trace_context=row["trace_context"],
     )
 
 

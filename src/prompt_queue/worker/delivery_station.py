@@ -18,6 +18,7 @@ from prompt_queue.jobs.webhooks import (
 )
 from prompt_queue.store.webhook_store import Sent, WebhookStore
 from prompt_queue.telemetry import Event, log
+from prompt_queue.tracing.messages import WEBHOOKS, received, receiving
 from prompt_queue.worker.grouped import Grouped
 from prompt_queue.worker.patience import patiently
 
@@ -66,10 +67,12 @@ class DeliveryStation:
         clock = asyncio.get_running_loop().time
         if clock() < self._quiet_until:
             return []
-        # Names of lanes begin with a UUID, so this is a fair place to begin at.
-        claims = await self._store.claim(
-            limit, self._worker, self._lease_seconds, lane_cap=LANE_CAP, after=str(uuid4())
-        )
+        with receiving(WEBHOOKS) as span:
+            # Names of lanes begin with a UUID, so this is a fair place to begin at.
+            claims = await self._store.claim(
+                limit, self._worker, self._lease_seconds, lane_cap=LANE_CAP, after=str(uuid4())
+            )
+            received(span, claims)
         if not claims:
             self._quiet_until = clock() + QUIET_SECONDS
         return claims

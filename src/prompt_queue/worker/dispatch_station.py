@@ -3,6 +3,7 @@
 import asyncio
 import random
 from collections.abc import Sequence
+from decimal import Decimal
 from typing import NoReturn
 
 from prompt_queue.dispatch.dispatcher import PROVIDER, Dispatcher
@@ -13,6 +14,7 @@ from prompt_queue.jobs.picture import PictureClaim, PictureOutcome
 from prompt_queue.store.picture_store import PictureStore
 from prompt_queue.store.prompt_store import Settled
 from prompt_queue.telemetry import Event, log
+from prompt_queue.tracing.messages import PICTURES, received, receiving
 from prompt_queue.worker.grouped import Grouped
 from prompt_queue.worker.ledger import StoreLedger
 from prompt_queue.worker.patience import patiently
@@ -33,10 +35,10 @@ class PictureLedger:
     def __init__(self, ledger: StoreLedger) -> None:
         self._ledger = ledger
 
-    async def intend(self, claim: PictureClaim) -> Intent:
+    async def intend(self, claim: PictureClaim, usd: Decimal) -> Intent:
         """See `dispatch.ledger.Ledger`."""
         try:
-            return await self._ledger.intend(claim, PROVIDER)
+            return await self._ledger.intend(claim, PROVIDER, usd=usd)
         except (RateLimited, OutcomeUnknown) as failure:
             _say_of_pictures(failure)
 
@@ -74,9 +76,11 @@ class DispatchStation:
         self._skipped = clock() < self._quiet_until
         if self._skipped:
             return []
-        claims = await self._store.claim(
-            limit, self._worker, self._lease_seconds, STEP_SECONDS + self._lease_seconds
-        )
+        with receiving(PICTURES) as span:
+            claims = await self._store.claim(
+                limit, self._worker, self._lease_seconds, STEP_SECONDS + self._lease_seconds
+            )
+            received(span, claims)
         if not claims:
             # Prompts turn the loop hundreds of times a second.
             self._quiet_until = clock() + QUIET_SECONDS

@@ -3,6 +3,7 @@
 import math
 import time
 from collections.abc import Sequence
+from decimal import Decimal
 from http import HTTPStatus
 from uuid import UUID
 
@@ -14,6 +15,7 @@ from prompt_queue.jobs.errors import (
     OutcomeUnknown,
     RateLimited,
     RetryBudget,
+    UserBudget,
 )
 from prompt_queue.jobs.ids import new_id
 from prompt_queue.jobs.job import Held
@@ -59,11 +61,13 @@ class StoreLedger:
         model: str,
         pictures: Sequence[SeenPicture] = (),
         tokens: int | None = None,
+        usd: Decimal | None = None,
     ) -> Intent:
         """Commit the intent of one paid call; only then may a byte leave.
 
-        `tokens` is what the call is expected to use. Waits while the database is away. Raises
-        LeaseLost, ModelPaused, BreakerOpen, RetryBudget, OutcomeUnknown, RateLimited.
+        `tokens` and `usd` are what the call is expected to use and cost. Waits while the database
+        is away. Raises LeaseLost, ModelPaused, BreakerOpen, RetryBudget, UserBudget,
+        OutcomeUnknown, RateLimited.
         """
         call_id = new_id()
         reached("intent.before")
@@ -80,6 +84,7 @@ class StoreLedger:
                 "pictures": [seen_as_json(picture) for picture in pictures],
                 "priority": claim.priority,
                 "tokens": tokens,
+                "usd": None if usd is None else str(usd),
             }
         )
         match ruling.verdict:
@@ -98,6 +103,8 @@ class StoreLedger:
                 )
             case "retry_budget":
                 raise RetryBudget(retry_after=BUDGET_SECONDS)
+            case "user_budget":
+                raise UserBudget(retry_after=ruling.day_left_seconds or BY_HAND_SECONDS)
             case "rate_limited":
                 raise RateLimited(retry_after=max(ruling.gate_seconds or 0.0, GATE_SECONDS))
             case "outcome_unknown":

@@ -11,7 +11,9 @@ from prompt_queue.jobs.job import Leased
 from prompt_queue.jobs.outcome import Released
 from prompt_queue.store.database import DatabaseRefused, DatabaseUnavailable
 from prompt_queue.telemetry import Event, log
+from prompt_queue.tracing import Span
 from prompt_queue.worker.leases import HeldLeases
+from prompt_queue.worker.spans import attempt_at, note_outcome, settle_of, word_of
 from prompt_queue.worker.stations import Station
 
 SHORTEST_PAUSE = 0.05
@@ -163,20 +165,28 @@ class WorkLoop:
         self._wake.set()
 
     async def _work_on(self, station: Station, claim: Leased) -> None:
+        with attempt_at(claim) as span:
+            await self._attempt(station, claim, span)
+
+    async def _attempt(self, station: Station, claim: Leased, span: Span) -> None:
         outcome = await self._handle(station, claim)
         if outcome is None:
+            span.fail(LeaseLost.__name__)
             self._leases.drop(claim)
             self.tally["lost"] += 1
             log(Event.JOB_LEASE_LOST, level="warning", job_id=str(claim.job_id))
             return
+        note_outcome(span, outcome)
         try:
-            settled = await station.settle(claim, outcome)
+            with settle_of(claim, outcome) as settle:
+                settled = await station.settle(claim, outcome)
+                settle.note({"prompt_queue.applied": settled.applied})
         except DatabaseRefused as error:
             log(Event.DATABASE_REFUSED, level="error", job_id=str(claim.job_id), reason=str(error))
             return
         finally:
             self._leases.drop(claim)
-        word = getattr(outcome, "outcome", None) or type(outcome).__name__.lower()
+        word = word_of(outcome)
         self.tally[word] += settled.applied
         event = self._settled if settled.applied else Event.JOB_OUTCOME_REFUSED
         if event is not None:

@@ -27,6 +27,7 @@ from prompt_queue.settings.dispatch import read_words
 from prompt_queue.store.database import Database
 from prompt_queue.store.embedded import default_data_dir
 from prompt_queue.store.flight_store import FlightStore
+from prompt_queue.store.limit_store import EVERYBODY, LimitStore, UserLimits
 from prompt_queue.store.model_store import ModelStore
 from prompt_queue.store.operator_store import OperatorStore, Retention
 from prompt_queue.store.prompt_store import PromptStore
@@ -44,11 +45,7 @@ from prompt_queue.worker.loop import WorkLoop
 from prompt_queue.worker.model_watch import ModelWatch
 from prompt_queue.worker.partials import StorePartials
 from prompt_queue.worker.patience import patiently
-from prompt_queue.worker.picture_access import (
-    link_signer,
-    local_pictures,
-    storage_door,
-)
+from prompt_queue.worker.picture_access import link_signer, local_pictures, storage_door
 from prompt_queue.worker.picture_crew import (
     Bucket,
     PictureAccount,
@@ -267,6 +264,7 @@ async def configure(settings: Settings, database: Database) -> None:
         row_words=read_words(settings.row_words),
         pictures_at_once=at_once,
     )
+    await LimitStore(database).set(EVERYBODY, UserLimits(**settings.user_limits))
     await ModelStore(database).set_limit(PROVIDER, a_second)
     tier = None if settings.rate_tier == "none" else settings.rate_tier
     for model, limit in limits_of(settings.models, tier, settings.rate_limits).items():

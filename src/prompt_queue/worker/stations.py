@@ -15,6 +15,7 @@ from prompt_queue.jobs.outcome import Attached, Done, Outcome, decide
 from prompt_queue.store.prompt_store import JsonObject, PromptStore, Settled
 from prompt_queue.store.rows import outcome_as_json
 from prompt_queue.telemetry import Event, log
+from prompt_queue.tracing.messages import PROMPTS, received, receiving
 from prompt_queue.worker.flights import StoreFlights
 from prompt_queue.worker.grouped import Grouped
 from prompt_queue.worker.patience import patiently
@@ -87,7 +88,9 @@ class GenerationStation:
             attempt_seconds=self._attempt_deadline + self._lease_seconds,
             models=self._models,
         )
-        claims = await under_way("claim.sent", claiming)
+        with receiving(PROMPTS) as span:
+            claims = await under_way("claim.sent", claiming)
+            received(span, claims)
         if claims:
             reached("claim.committed")
         return claims

@@ -71,6 +71,7 @@ const SHORTEST_TURN = 500
 const FAREWELL = 5000
 const MOST_BREAKS = 3
 const POLL_INSTEAD = 60000
+const POLL_ALL = 2000
 const LIVED = 30000
 const LONGEST_PAUSE = 5000
 const AWAY = new Set([429, 502, 503])
@@ -183,6 +184,12 @@ export class PromptQueue {
    * @param {string} id @param {{lastEventId?: number, signal?: AbortSignal}} [options] @returns {AsyncGenerator<Update>}
    */
   watch (id, options) { return this._prompts.watch(id, options) }
+
+  /**
+   * News of all your jobs, prompts and pictures, without an end: by the server's stream, or by its lists.
+   * @param {{lastEventId?: number, signal?: AbortSignal}} [options] @returns {AsyncGenerator<Update>}
+   */
+  watchAll (options) { return new WatchingAll(this._caller, options).updates() }
 
   /** @param {CallOptions} [options] @returns {Promise<Record<string, number>>} */
   stats (options) { return this._caller.json({ path: QUEUE, ...options }) }
@@ -392,14 +399,13 @@ class Caller {
 }
 
 /** One watch. `_breaks` counts the streams in a row that ended without anything new. */
-class Watching {
-  /** @param {Caller} caller @param {string} path @param {{lastEventId?: number, signal?: AbortSignal}} [options] */
+class Streaming {
+  /** @param {Caller} caller @param {string} path  of the stream @param {{lastEventId?: number, signal?: AbortSignal}} [options] */
   constructor (caller, path, { lastEventId, signal } = {}) {
     this._caller = caller
-    this._path = path
+    this._streamPath = path
     this._signal = signal
     this._lastId = lastEventId
-    this._job = null
     this._told = new Set()
     this._streams = true
     this._breaks = 0
@@ -425,33 +431,10 @@ class Watching {
     }
   }
 
-  async * _poll () {
-    const started = now()
-    const limit = this._streams ? POLL_INSTEAD : Infinity
-    let etag
-    this._breaks = 0
-    while (now() - started < limit) {
-      const turn = now()
-      const holds = etag ? LONGEST_HOLD : 0
-      const headers = etag ? { 'If-None-Match': etag } : {}
-      const answer = await this._caller.answer({ path: this._path, query: wait(holds), holds, headers, signal: this._signal })
-      const unchanged = answer.status === 304
-      if (!unchanged) {
-        const job = await this._caller.read(answer)
-        etag = answer.headers.get('etag')
-        const first = this._job === null
-        if (differs(job, this._job)) yield this._news(job, first ? 'snapshot' : 'changed', null, {}, 'poll')
-        this._job = job
-        if ((this._over = hasEnded(job))) return
-      }
-      await pause(rest(now() - turn, unchanged ? asked(answer.headers, this._job?.nextPollMs) : 0), this._signal)
-    }
-  }
-
   async * _stream () {
     const headers = { Accept: 'text/event-stream' }
     if (this._lastId != null) headers['Last-Event-ID'] = String(this._lastId)
-    const request = { path: `${this._path}/events`, headers }
+    const request = { path: this._streamPath, headers }
     const stop = follow(this._signal)
     try {
       let response
@@ -498,7 +481,7 @@ class Watching {
     const { firstByte, silence } = this._caller.patience
     let heard = false
     for (;;) {
-      const limit = hasEnded(this._job) ? FAREWELL : heard ? silence : firstByte
+      const limit = this._hasEnded ? FAREWELL : heard ? silence : firstByte
       let chunk, events
       try {
         chunk = await limited(this._signal, limit, () => reader.read())
@@ -510,6 +493,7 @@ class Watching {
       }
       if (chunk.done) break
       heard = true
+      this._arrived()
       for (const event of events) {
         if (event.event === 'end') {
           if (object(event.data).reason === 'final') yield * this._finish()
@@ -520,8 +504,58 @@ class Watching {
       }
       this._pause = Math.min(parser.retryMs ?? 1000, LONGEST_PAUSE)
     }
-    this._over = hasEnded(this._job)
+    this._over = this._hasEnded
     this._breaks++
+  }
+
+  /** Nothing but the end of the stream is expected. */
+  get _hasEnded () { return false }
+
+  /** More of the stream is there: what was looked up before may be old. */
+  _arrived () {}
+
+  /** Whether an event was not told yet; it counts as told then. */
+  _isNew (eventId) {
+    if (eventId === null) return true
+    if (this._told.has(eventId)) return false
+    this._told.add(eventId)
+    if (this._told.size > REMEMBERED) this._told.delete(this._told.values().next().value)
+    return true
+  }
+}
+
+/** The watch of one job; over when the job has ended. */
+class Watching extends Streaming {
+  /** @param {Caller} caller @param {string} path @param {{lastEventId?: number, signal?: AbortSignal}} [options] */
+  constructor (caller, path, options) {
+    super(caller, `${path}/events`, options)
+    this._path = path
+    this._job = null
+  }
+
+  get _hasEnded () { return hasEnded(this._job) }
+
+  async * _poll () {
+    const started = now()
+    const limit = this._streams ? POLL_INSTEAD : Infinity
+    let etag
+    this._breaks = 0
+    while (now() - started < limit) {
+      const turn = now()
+      const holds = etag ? LONGEST_HOLD : 0
+      const headers = etag ? { 'If-None-Match': etag } : {}
+      const answer = await this._caller.answer({ path: this._path, query: wait(holds), holds, headers, signal: this._signal })
+      const unchanged = answer.status === 304
+      if (!unchanged) {
+        const job = await this._caller.read(answer)
+        etag = answer.headers.get('etag')
+        const first = this._job === null
+        if (differs(job, this._job)) yield this._news(job, first ? 'snapshot' : 'changed', null, {}, 'poll')
+        this._job = job
+        if ((this._over = hasEnded(job))) return
+      }
+      await pause(rest(now() - turn, unchanged ? asked(answer.headers, this._job?.nextPollMs) : 0), this._signal)
+    }
   }
 
   async * _take ({ event, data, id }) {
@@ -536,9 +570,7 @@ class Watching {
   }
 
   async * _happened (found, eventId) {
-    if (eventId !== null && this._told.has(eventId)) return
-    this._told.add(eventId)
-    if (this._told.size > REMEMBERED) this._told.delete(this._told.values().next().value)
+    if (!this._isNew(eventId)) return
     const job = found.job ?? await this._caller.json({ path: this._path, signal: this._signal })
     this._breaks = 0
     yield this._news(job, found.kind, eventId, found.data ?? {})
@@ -563,6 +595,105 @@ class Watching {
     this._job = job
     return { job, kind, eventId, data, via, isFinal: hasEnded(job) }
   }
+}
+
+/** The watch of all jobs; it does not end by itself. Open jobs are kept, so that only what is new is told. */
+class WatchingAll extends Streaming {
+  /** @param {Caller} caller @param {{lastEventId?: number, signal?: AbortSignal}} [options] */
+  constructor (caller, options) {
+    super(caller, '/api/events', options)
+    this._open = new Map()
+    this._listed = null
+    this._lookedUp = new Map()
+  }
+
+  _arrived () { this._lookedUp.clear() }
+
+  async * _take ({ event, data, id }) {
+    const found = object(data)
+    const number = /^\d+$/.test(id ?? '') ? Number(id) : null
+    if (event === 'snapshot') yield * this._compare(found, number)
+    else if (event === 'update') yield * this._happened(found, found.eventId ?? number)
+    if (id) this._lastId = id
+  }
+
+  async * _happened (found, eventId) {
+    if (!this._isNew(eventId)) return
+    const path = pathOf(found)
+    if (!this._lookedUp.has(path)) this._lookedUp.set(path, await this._lookUp(path))
+    const job = this._lookedUp.get(path)
+    this._breaks = 0
+    if (job) yield this._news(path, job, found.kind, eventId, found.data ?? {})
+  }
+
+  /** What a snapshot of the open jobs has that is new; who is not in it has ended. */
+  async * _compare ({ promptJobs, jobs }, eventId) {
+    const open = new Map([...(promptJobs ?? []), ...(jobs ?? [])].map(job => [pathOf(job), job]))
+    for (const path of [...this._open.keys()]) {
+      if (!open.has(path)) yield * this._tell(path, await this._lookUp(path), 'snapshot', null)
+    }
+    for (const [path, job] of open) yield * this._tell(path, job, 'snapshot', eventId)
+  }
+
+  async * _poll () {
+    const started = now()
+    while (!this._streams || now() - started < POLL_INSTEAD) {
+      yield * this._list()
+      await pause(POLL_ALL, this._signal)
+    }
+    this._breaks = 0
+  }
+
+  async * _list () {
+    const listed = new Map()
+    for (const path of [`${QUEUE}/jobs`, JOBS]) {
+      const page = await this._caller.json({ path, query: { limit: 100 }, signal: this._signal })
+      for (const job of page.data.reverse()) listed.set(pathOf(job), job)
+    }
+    for (const path of [...this._open.keys()]) {
+      if (!listed.has(path)) yield * this._tell(path, await this._lookUp(path), 'changed', null, 'poll')
+    }
+    const before = this._listed
+    this._listed = new Set(listed.keys())
+    for (const [path, job] of listed) {
+      const known = this._open.has(path)
+      // What had ended before the first look is no news.
+      const isOld = before === null || before.has(path)
+      if (!known && hasEnded(job) && isOld) continue
+      yield * this._tell(path, job, before === null && !known ? 'snapshot' : 'changed', null, 'poll')
+    }
+  }
+
+  async * _tell (path, job, kind, eventId, via = 'stream') {
+    if (!job || !differs(job, this._open.get(path) ?? null)) return
+    this._breaks = 0
+    yield this._news(path, job, kind, eventId, {}, via)
+  }
+
+  /** No stream of all jobs is final; the next one goes on. */
+  async * _finish () { this._breaks++ }
+
+  /** The job, or null where it was deleted. */
+  async _lookUp (path) {
+    try {
+      return await this._caller.json({ path, signal: this._signal })
+    } catch (error) {
+      if (!(error instanceof NotFound)) throw error
+      this._open.delete(path)
+      return null
+    }
+  }
+
+  _news (path, job, kind, eventId, data = {}, via = 'stream') {
+    if (hasEnded(job)) this._open.delete(path)
+    else this._open.set(path, job)
+    return { job, kind, eventId, data, via, isFinal: hasEnded(job) }
+  }
+}
+
+/** Where a job of either kind is. */
+function pathOf ({ jobId, promptJobId }) {
+  return jobId ? `${JOBS}/${encodeURIComponent(jobId)}` : `${QUEUE}/${encodeURIComponent(promptJobId)}`
 }
 
 /** Server-sent events from bytes as they come. */

@@ -1,12 +1,13 @@
 -- Writes the intent of paid calls before a byte leaves. p_calls is an array of
 -- {call_id, job_id, lease_token, model, provider, leg, worker, retry_count, pictures, priority,
--- tokens}; tokens is an estimate of all that the call will use; the pictures
+-- tokens, usd}; tokens and usd are estimates of all that the call will use and cost; the pictures
 -- that the call is about are noted in the timeline of the job, once. Verdict per call:
 -- granted; lease_lost (the token is not the current one); model_paused; breaker_open (but one call
 -- may probe a model whose cool-off is over, for as long as it holds its job); retry_budget (retries
 -- are a tenth of a model's answered calls, one in two seconds and 20 at once); outcome_unknown (more
 -- than max_retries sends of this job never got an answer, so that another one could buy the same
--- thing again); rate_limited (the gate of the model has no room within three seconds). Where the
+-- thing again); user_budget (what the user may spend in a day would not cover it, with what other
+-- calls of theirs that are under way are expected to cost); rate_limited (the gate of the model has no room within three seconds). Where the
 -- model has a gate, a call that is granted may leave at its send_at, see prompt_send_delay; urgent
 -- calls come first. A call without retry_count is from a worker that knows of no breaker: to it an open
 -- one is a pause.
@@ -25,7 +26,8 @@ declare
   v_cool text[];
   v_probed text[];
 begin
-  -- A statement sees what was committed when it began, so the wait for the lock comes before it.
+  -- A statement sees what was committed when it began, so the waits for locks come before it.
+  perform public.lock_prompt_purses(p_calls);
   perform 1 from public.prompt_job_queue q
   where q.job_id in (select (o ->> 'job_id')::uuid from jsonb_array_elements(p_calls) o)
   order by q.job_id
@@ -72,7 +74,7 @@ begin
     select *
     from jsonb_to_recordset(p_calls) as c (
       call_id uuid, job_id uuid, lease_token uuid, model text, provider text, leg text, worker text,
-      retry_count int, pictures jsonb, priority int, tokens int
+      retry_count int, pictures jsonb, priority int, tokens int, usd numeric
     )
   ),
   held as materialized (
@@ -112,16 +114,28 @@ begin
     left join public.prompt_generation_jobs j on j.id = a.job_id
     left join public.prompt_model_health m on m.model = a.model
   ),
+  purses as materialized (
+    select u.user_id, p.usd_a_day - public.prompt_user_spent(u.user_id, v_now) as usd_left
+    from (select distinct l.user_id from allowed l where l.verdict = 'granted') u
+    cross join lateral public.prompt_user_limit(u.user_id) p
+    where p.usd_a_day is not null
+  ),
   counted as materialized (
-    select l.*,
+    select l.*, w.usd_left,
+      sum(coalesce(l.usd, 0)) over (partition by l.user_id, l.verdict order by l.call_id)
+        as usd_until,
       row_number() over (partition by l.model, l.verdict order by l.call_id) as nth,
       count(*) filter (where l.retry_count > 0)
         over (partition by l.model, l.verdict order by l.call_id) as nth_retry
     from allowed l
+    left join purses w on w.user_id = l.user_id
   ),
   ruled as materialized (
     select c.*,
       case
+        -- With nothing left, not even a call of which nobody knows the price.
+        when c.verdict = 'granted' and (c.usd_left <= 0 or c.usd_until > c.usd_left)
+          then 'user_budget'
         when c.verdict = 'granted' and c.is_open then
           case when c.nth = 1 then 'granted' else 'breaker_open' end
         when c.verdict = 'granted' and c.retry_count > 0 and c.nth_retry > c.retries_left
@@ -157,7 +171,7 @@ begin
   ),
   judged as materialized (
     select p.call_id, p.job_id, p.lease_token, p.model, p.provider, p.leg, p.worker, p.retry_count,
-      p.pictures, p.tokens, p.user_id, p.is_open, p.retries_left, p.gap, p.tokens_at, p.a_token,
+      p.pictures, p.tokens, p.usd, p.user_id, p.is_open, p.retries_left, p.gap, p.tokens_at, p.a_token,
       p.send_at,
       case when p.send_at > v_now + interval '3 seconds' then 'rate_limited' else p.ruling end
         as ruling
@@ -166,10 +180,10 @@ begin
   written as (
     insert into public.provider_calls (
       call_id, job_id, user_id, lease_token, worker, provider, leg, model, send_at,
-      estimated_tokens
+      estimated_tokens, estimated_usd
     )
     select j.call_id, j.job_id, j.user_id, j.lease_token, j.worker, coalesce(j.provider, 'xai'),
-      coalesce(j.leg, 'prompt'), j.model, j.send_at, j.tokens
+      coalesce(j.leg, 'prompt'), j.model, j.send_at, j.tokens, j.usd
     from judged j
     where j.ruling = 'granted'
     on conflict do nothing

@@ -1,7 +1,7 @@
 -- Creates a row of jobs and what is ours of it, in the caller's own transaction. p_request has
 -- use_ai_prompt, prompt, target_url, ref_urls, generation_model, width, height, count (1 to 8),
--- priority, max_retries, webhook_url, webhook_events, metadata, and prompt_options as enqueue_prompt_job() takes
--- them; pictures and prompt that it does not have come from the row of model_rows. With use_ai_prompt
+-- priority, max_retries, webhook_url, webhook_events, metadata, trace_context (a W3C traceparent, for
+-- the prompt as well), and prompt_options as enqueue_prompt_job() takes them; pictures and prompt that it does not have come from the row of model_rows. With use_ai_prompt
 -- a prompt is queued and the pictures wait for it. With p_user_id a row of somebody else counts as
 -- missing.
 create or replace function public.create_picture_job(
@@ -51,6 +51,7 @@ begin
     v_prompt_job := public.enqueue_prompt_job(
       p_row_id, v_target, v_refs, v_priority, p_user_id, v_retries, p_prompt_job_id,
       coalesce(p_request -> 'prompt_options', '{}')
+        || jsonb_strip_nulls(jsonb_build_object('trace_context', p_request -> 'trace_context'))
     );
   else
     v_prompt := coalesce(nullif(trim(p_request ->> 'prompt'), ''), nullif(trim(v_row ->> 'prompt'), ''));
@@ -73,12 +74,14 @@ begin
   ));
   insert into public.picture_jobs (
     id, job_id, number, user_id, row_id, prompt_job_id, status, prompt, target_url, ref_urls,
-    generation_model, width, height, priority, max_retries, webhook_url, metadata, due_at
+    generation_model, width, height, priority, max_retries, webhook_url, metadata, trace_context,
+    due_at
   )
   select gen_random_uuid(), v_job, n, v_owner.user_id, p_row_id, v_prompt_job,
     case when v_with_ai then 'waiting_prompt' else 'queued' end, v_prompt, v_target, v_refs,
     p_request ->> 'generation_model', (p_request ->> 'width')::int, (p_request ->> 'height')::int,
     v_priority, v_retries, p_request ->> 'webhook_url', p_request -> 'metadata',
+    p_request ->> 'trace_context',
     case when v_with_ai then null else clock_timestamp() end
   from generate_series(1, v_count) n;
   if p_request ->> 'webhook_url' is not null then

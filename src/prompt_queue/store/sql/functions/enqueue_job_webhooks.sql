@@ -1,6 +1,7 @@
 -- Puts messages about jobs that have just ended into the outbox, in the transaction that ends them;
 -- the arrays are final events of prompt_job_events. A job of several pictures ends with its last one:
--- who ends one of them waits here for whoever ends another, so that the later sees both.
+-- who ends one of them waits here for whoever ends another, so that the later sees both. A message
+-- keeps the trace of its job.
 create or replace function public.enqueue_job_webhooks(
   p_job_ids uuid[], p_user_ids uuid[], p_kinds text[]
 )
@@ -16,6 +17,7 @@ declare
   v_event record;
   v_payload jsonb;
   v_type text;
+  v_trace text;
   v_told boolean := false;
 begin
   for v_event in
@@ -39,13 +41,19 @@ begin
       end if;
       v_payload := public.webhook_image_payload(v_event.job_id);
       continue when v_payload is null;
+      select p.trace_context into v_trace
+      from public.picture_jobs p where p.job_id = v_event.job_id and p.number = 1;
       v_type := 'image.' || replace(v_payload ->> 'status', 'succeeded', 'completed');
     else
       v_payload := public.webhook_prompt_payload(v_event.job_id, v_event.kind);
+      select j.trace_context into v_trace
+      from public.prompt_generation_jobs j where j.id = v_event.job_id;
       v_type := 'prompt.' || v_event.kind;
     end if;
-    insert into public.webhook_messages (user_id, endpoint_id, url, type, subject, payload)
-    select v_event.user_id, w.endpoint_id, w.url, v_type, w.subject, v_payload
+    insert into public.webhook_messages (
+      user_id, endpoint_id, url, type, subject, payload, trace_context
+    )
+    select v_event.user_id, w.endpoint_id, w.url, v_type, w.subject, v_payload, v_trace
     from (
       select e.id as endpoint_id, null::text as url, v_event.job_id as subject, e.events
       from public.webhook_endpoints e

@@ -1,7 +1,7 @@
 -- Queues one prompt job in the caller's own transaction and returns its id. The model and the
 -- user come from the row; with p_user_id a row of somebody else counts as missing. p_options may
--- have min_quality, operation, existing_prompt, user_instructions, identity_consent, cache and stream,
--- which go to the columns of these names.
+-- have min_quality, operation, existing_prompt, user_instructions, identity_consent, cache, stream and
+-- trace_context (a W3C traceparent), which go to the columns of these names.
 create or replace function public.enqueue_prompt_job(
   p_row_id uuid,
   p_target_url text,
@@ -25,7 +25,7 @@ begin
   from jsonb_object_keys(p_options) o
   where o not in (
     'min_quality', 'operation', 'existing_prompt', 'user_instructions', 'identity_consent',
-    'cache', 'stream'
+    'cache', 'stream', 'trace_context'
   )
   limit 1;
   if v_unknown is not null then
@@ -38,14 +38,14 @@ begin
   insert into public.prompt_generation_jobs (
     id, row_id, model_id, user_id, ref_urls, target_url, priority, max_retries, min_quality,
     operation, existing_prompt, user_instructions, identity_consent,
-    cache, stream
+    cache, stream, trace_context
   )
   values (
     v_job_id, p_row_id, v_owner.model_id, v_owner.user_id, coalesce(p_ref_urls, '{}'),
     p_target_url, coalesce(p_priority, 5), coalesce(p_max_retries, 3),
     p_options ->> 'min_quality', p_options ->> 'operation', p_options ->> 'existing_prompt',
     p_options ->> 'user_instructions', (p_options ->> 'identity_consent')::boolean,
-    p_options ->> 'cache', (p_options ->> 'stream')::boolean
+    p_options ->> 'cache', (p_options ->> 'stream')::boolean, p_options ->> 'trace_context'
   );
   return v_job_id;
 end

@@ -36,7 +36,7 @@ begin
   v_path := case
     when f.id_from is not null then 'id'
     when f.user_id is not null then 'user'
-    when f.status not in ('succeeded', 'failed', 'cancelled') and (
+    when coalesce(f.status, 'failed') not in ('succeeded', 'failed', 'cancelled') and (
       select count(*) from (
         select from public.picture_jobs p
         where p.status = f.status and p.status not in ('succeeded', 'failed', 'cancelled')
@@ -56,7 +56,8 @@ begin
     union all
     (
       select p.job_id, p.created_at from public.picture_jobs p
-      where v_path = 'user' and p.user_id = f.user_id and p.number = 1
+      -- Not by the index of all first pictures, in which this user may be far away.
+      where v_path = 'user' and p.user_id = f.user_id and p.number + 0 = 1
         and p.created_at >= f.created_after and p.created_at <= v_after
         and (p.created_at, p.job_id) < (v_after, v_after_id)
       order by p.created_at desc, p.job_id desc limit p_look

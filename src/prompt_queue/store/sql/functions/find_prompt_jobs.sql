@@ -44,9 +44,10 @@ begin
     when f.status = 'processing' then 'leased'
     when f.status = 'failed' or f.error_code is not null then 'error'
     -- Few wait: they are all looked at. Many wait: there are some among the newest.
-    when f.status = 'queued' and (
+    when coalesce(f.status, '') = 'queued' and (
       select count(*) from (
-        select from public.prompt_job_queue q where q.state <> 'leased' limit p_look
+        select from public.prompt_job_queue q where q.state <> 'leased'
+        order by q.job_id limit p_look
       ) w
     ) < p_look then 'waiting'
     else 'newest'
@@ -92,7 +93,7 @@ begin
         union all
         (
           select q.job_id from public.prompt_job_queue q
-          where v_path = 'waiting' and q.state <> 'leased' limit p_look
+          where v_path = 'waiting' and q.state <> 'leased' order by q.job_id limit p_look
         )
       ) w
       cross join lateral (

@@ -8,9 +8,7 @@ select u.priority, u.reason, u.actor, u.paused_at
 from public.prompt_queue_paused_priorities u order by u.priority;
 
 -- name: ops_pictures
-select p.status, count(*) as pictures from public.picture_jobs p
-where p.status not in ('succeeded', 'failed', 'cancelled')
-group by p.status;
+select o.status, o.pictures from public.open_pictures() o;
 
 -- name: ops_minutes
 select m.minute, m.name, sum(m.value)::bigint as value
@@ -34,26 +32,8 @@ from public.prompt_spend_today() s;
 select u.model, u.used from public.prompt_permits_used() u;
 
 -- name: ops_doing
-(
-  select q.worker, q.job_id, 'prompt' as kind, q.user_id, q.priority, c.model,
-    extract(epoch from clock_timestamp() - j.updated_at)::float8 as since_seconds
-  from public.prompt_job_queue q
-  join public.prompt_generation_jobs j on j.id = q.job_id
-  left join lateral (
-    select l.model from public.provider_calls l
-    where l.job_id = q.job_id order by l.started_at desc limit 1
-  ) c on true
-  where q.state = 'leased'
-  limit 1000
-)
-union all
-(
-  select p.worker, p.job_id, 'picture', p.user_id, p.priority, p.generation_model,
-    extract(epoch from clock_timestamp() - coalesce(p.submitted_at, p.updated_at))::float8
-  from public.picture_jobs p
-  where p.lease_until is not null
-  limit 1000
-);
+select d.worker, d.job_id, d.kind, d.user_id, d.priority, d.model, d.since_seconds
+from public.jobs_in_hand() d;
 
 -- name: ops_prompt_jobs
 select f.looked_at, f.last_created_at, f.last_id, f.id, j.user_id, j.row_id, j.status, j.priority,

@@ -8,7 +8,7 @@ select p.id, p.job_id, p.number, p.user_id, p.status, p.prompt, p.target_url, p.
   p.generation_model, p.width, p.height, p.priority, p.prediction_id, p.provider_outputs,
   p.retry_count, p.max_retries, p.resubmits, p.lease_token,
   extract(epoch from clock_timestamp() - coalesce(p.submitted_at, p.updated_at))::float8
-    as seconds_there
+    as seconds_there, p.trace_context
 from public.claim_picture_jobs($1, $2, $3, $4) p;
 
 -- name: settle_pictures

@@ -96,7 +96,7 @@ where c.job_id = $1 order by c.started_at;
 -- name: claim
 select c.id, c.user_id, c.ref_urls, c.target_url, c.priority, c.retry_count, c.max_retries,
   c.lease_token, o.min_quality, o.operation, o.existing_prompt, o.user_instructions,
-  w.cache, w.stream
+  w.cache, w.stream, case when $6 then public.prompt_job_trace(c.id) end as trace_context
 from public.claim_prompt_jobs($1, $2, $3, $4, $5) c
 cross join lateral public.prompt_job_options(c.id) o
 cross join lateral public.prompt_job_wishes(c.id) w;
@@ -122,7 +122,10 @@ where g.model = $1 and h.seconds > 0 and exists (
 -- name: begin_calls
 select b.call_id, b.verdict, o.wait_seconds, o.outage_seconds,
   case b.verdict when 'granted' then public.prompt_send_delay(b.call_id) end as send_in,
-  case b.verdict when 'rate_limited' then public.prompt_gate_wait(c.model) end as gate_seconds
+  case b.verdict when 'rate_limited' then public.prompt_gate_wait(c.model) end as gate_seconds,
+  case b.verdict when 'user_budget' then
+    86400 - mod(extract(epoch from clock_timestamp()), 86400)::float8
+  end as day_left_seconds
 from public.begin_provider_calls($1) b
 join jsonb_to_recordset($1) as c (call_id uuid, model text) on c.call_id = b.call_id
 left join lateral public.prompt_model_outage(c.model) o on true;
@@ -189,7 +192,7 @@ where h.model = any ($1) and h.listed is not null
 select public.note_listed_models($1, $2);
 
 -- name: operator_log
-select l.at, l.actor, l.act, l.model, l.reason from public.prompt_operator_log l
+select l.at, l.actor, l.act, l.model, l.about, l.reason from public.prompt_operator_log l
 order by l.id desc limit $1;
 
 -- name: prune_operator_log
@@ -259,3 +262,19 @@ select current_setting('server_version') as version,
   extract(epoch from clock_timestamp())::float8 as clock_seconds,
   current_setting('max_connections')::int as max_connections,
   (select count(*) from pg_stat_activity) as connections;
+
+-- name: limit_users
+select public.set_prompt_user_limit($1, $2, $3, $4, $5, $6, $7, $8);
+
+-- name: user_limit
+select l.user_id, l.usd_a_day, l.pictures_a_day, l.queued, l.requests_a_second, l.by_hand
+from public.prompt_user_limit($1) l;
+
+-- name: user_spent
+select public.prompt_user_spent($1, clock_timestamp()) as usd;
+
+-- name: admit
+select a.verdict, a.allowed, a.retry_seconds from public.admit_prompt_request($1, $2, $3) a;
+
+-- name: take_requests
+select t.taken, t.remaining, t.next_seconds from public.take_prompt_requests($1, $2, $3, $4) t;

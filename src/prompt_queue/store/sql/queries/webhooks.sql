@@ -7,7 +7,7 @@ select m.id, m.endpoint_id, coalesce(e.url, m.url) as url, m.type, m.subject, m.
   coalesce(e.secret, s.secret) as secret,
   case when coalesce(e.old_secret_until, s.old_secret_until) > clock_timestamp()
     then coalesce(e.old_secret, s.old_secret) end as old_secret,
-  extract(epoch from clock_timestamp())::bigint as clock_seconds
+  extract(epoch from clock_timestamp())::bigint as clock_seconds, m.trace_context
 from public.claim_webhook_messages($1, $2, $3, $4, $5) m
 left join public.webhook_endpoints e on e.id = m.endpoint_id
 left join public.webhook_secrets s on m.endpoint_id is null and s.user_id = m.user_id;

@@ -1,0 +1,1 @@
+"""What spans cost, on and off."""

@@ -1,0 +1,102 @@
+"""How often one user may ask: counted in the database, taken from there by the second's worth."""
+
+import math
+import time
+from collections import OrderedDict
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
+from typing import Final
+from uuid import UUID
+
+from prompt_queue.api.problems import Problem
+
+BURST_SECONDS: Final = 10.0
+"""So many seconds' worth of requests may come at once."""
+
+_LOOK_SECONDS: Final = 5.0
+_KEPT_SECONDS: Final = 2.0
+_MOST_USERS: Final = 20_000
+
+
+@dataclass(frozen=True, slots=True)
+class Taken:
+    """Requests taken from a user's bucket, how many are left there, and when the next comes."""
+
+    count: int
+    left: int
+    next_seconds: float
+
+
+@dataclass(slots=True)
+class _Purse:
+    """What this process knows of one user. Times are of the monotonic clock."""
+
+    rate: float | None
+    looked_at: float
+    tokens: int = 0
+    left: int = 0
+    taken_at: float = 0.0
+    shut_until: float = 0.0
+
+
+class RequestRates:
+    """Admits requests, or says when the next one may come.
+
+    A process takes up to a second's worth at a time and forgets what it did not use within two, so
+    a flood costs the database one statement a second and user, and is refused from memory.
+    """
+
+    def __init__(
+        self,
+        rate_of: Callable[[UUID], Awaitable[float | None]],
+        take: Callable[[UUID, int, float, float], Awaitable[Taken]],
+    ) -> None:
+        self._rate_of = rate_of
+        self._take = take
+        self._purses: OrderedDict[UUID, _Purse] = OrderedDict()
+
+    async def admit(self, user: UUID) -> Mapping[str, str]:
+        """The headers that say what is left; none without a limit. Raises Problem."""
+        now = time.monotonic()
+        purse = await self._purse(user, now)
+        rate = purse.rate
+        if rate is None:
+            return {}
+        if purse.tokens and now - purse.taken_at > _KEPT_SECONDS:
+            purse.tokens = 0
+        if not purse.tokens and now >= purse.shut_until:
+            taken = await self._take(user, max(1, math.ceil(rate)), rate, rate * BURST_SECONDS)
+            purse.tokens += taken.count
+            purse.left, purse.taken_at = taken.left, now
+            purse.shut_until = 0.0 if taken.count else now + taken.next_seconds
+        if not purse.tokens:
+            wait = max(purse.shut_until - now, 0.0)
+            raise Problem(
+                "too_many_requests",
+                f"You may ask {rate:g} times a second; wait {math.ceil(wait)} s.",
+                headers=_headers(rate, 0, wait),
+                retry_after=max(1, math.ceil(wait)),
+            )
+        purse.tokens -= 1
+        return _headers(rate, purse.tokens + purse.left, 1 / rate)
+
+    async def _purse(self, user: UUID, now: float) -> _Purse:
+        purse = self._purses.get(user)
+        if purse is None or now - purse.looked_at > _LOOK_SECONDS:
+            rate = await self._rate_of(user)
+            if purse is None or purse.rate != rate:
+                purse = self._purses[user] = _Purse(rate, now)
+            purse.looked_at = now
+        self._purses.move_to_end(user)
+        while len(self._purses) > _MOST_USERS:
+            self._purses.popitem(last=False)
+        return purse
+
+
+def _headers(rate: float, left: int, seconds: float) -> dict[str, str]:
+    """As draft-ietf-httpapi-ratelimit-headers-10 has them."""
+    burst = max(1, math.floor(rate * BURST_SECONDS))
+    return {
+        "RateLimit-Policy": f'"user";q={burst};w={math.ceil(BURST_SECONDS)}',
+        "RateLimit": f'"user";r={left};t={math.ceil(seconds)}',
+    }
