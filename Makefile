@@ -12,7 +12,7 @@ TRIALS ?= 1
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help up test check format audit lock bench gate soak lab failover hosts pictures sql-bundle docs fresh
+.PHONY: help up test check format audit lock bench gate soak lab failover hosts pictures screenshots sql-bundle docs fresh
 
 # A .venv whose Python is gone, or that was moved here with the folder, is filled again.
 ifneq ($(shell $(BOOTSTRAP) usable && echo yes),yes)
@@ -58,6 +58,9 @@ docs: $(DEV) ## write the generated pages again: docs/configuration.md, docs/fai
 
 pictures: $(DEV) ## lose replies, kill workers, forge webhooks around purchases; ARGS="--submits 50"
 	@exec $(BIN)/python -m lab.pictures $(ARGS)
+
+screenshots: $(DEV) ## take the pictures of the pages in docs/images again
+	@$(BIN)/python -m tools.ops_pictures
 
 sql-bundle: $(DEV) ## carry changed files of store/sql/functions into a new migration
 	$(BIN)/python -m prompt_queue.store.bundle write $(MIGRATIONS) "$$(date -u +%Y%m%d%H%M%S)_functions.sql"

@@ -63,7 +63,8 @@ export const WORKER = {
   silentSeconds: 2,
   slots: 8,
   busy: 3,
-  doing: [job('b7', {}), job('b8', { sinceSeconds: 11 }), job('b9', { kind: 'picture', leg: 'picture', model: 'nano-banana-2/edit', sinceSeconds: 24 })]
+  doing: [job('b7', {}), job('b8', { sinceSeconds: 11 }),
+    job('b9', { kind: 'picture', leg: 'picture', model: 'nano-banana-2/edit', sinceSeconds: 24 })]
 }
 
 export const BUSY = {
@@ -75,12 +76,14 @@ export const BUSY = {
     },
     byPriority: Array.from({ length: 10 }, (_, index) => {
       const priority = 10 - index
-      return { priority, ready: [1, 4, 12, 9, 30, 214, 41, 60, 16, 2][index], delayed: [0, 0, 1, 2, 3, 12, 1, 3, 1, 0][index], processing: [2, 3, 3, 1, 1, 4, 0, 0, 0, 0][index] }
+      return { priority, ready: [1, 4, 12, 9, 30, 214, 41, 60, 16, 2][index],
+        delayed: [0, 0, 1, 2, 3, 12, 1, 3, 1, 0][index], processing: [2, 3, 3, 1, 1, 4, 0, 0, 0, 0][index] }
     })
   },
   oldestAgeSeconds: 184,
   perMinute: QUIET.perMinute.map((one, index) => ({
-    ...one, arrivals: wave(index, 22, 6), completed: wave(index + 3, 20, 6), failed: index % 11 === 0 ? 3 : 0, cancelled: index % 17 === 0 ? 1 : 0
+    ...one, arrivals: wave(index, 22, 6), completed: wave(index + 3, 20, 6), failed: index % 11 === 0 ? 3 : 0,
+      cancelled: index % 17 === 0 ? 1 : 0
   })),
   wait: { p50: 6.4, p90: 21, p99: 74, count: 2312 },
   processing: { p50: 4.2, p90: 9.1, p99: 22, count: 2312 },
@@ -96,13 +99,17 @@ export const BUSY = {
   spend: {
     todayUsd: 61.2345,
     byModel: [
-      { model: 'nano-banana-2/edit', provider: 'wavespeed', leg: 'picture', calls: 402, unresolved: 1, usd: 31.2, inputTokens: 0, outputTokens: 0 },
-      { model: 'grok-4.7', provider: 'xai', leg: 'prompt', calls: 9120, unresolved: 4, usd: 27.13, inputTokens: 18240000, outputTokens: 1368000 },
-      { model: 'grok-4.6', provider: 'xai', leg: 'prompt', calls: 512, unresolved: 0, usd: 2.9, inputTokens: 1024000, outputTokens: 77000 }
+      { model: 'nano-banana-2/edit', provider: 'wavespeed', leg: 'picture', calls: 402, unresolved: 1, usd: 31.2,
+        inputTokens: 0, outputTokens: 0 },
+      { model: 'grok-4.7', provider: 'xai', leg: 'prompt', calls: 9120, unresolved: 4, usd: 27.13,
+        inputTokens: 18240000, outputTokens: 1368000 },
+      { model: 'grok-4.6', provider: 'xai', leg: 'prompt', calls: 512, unresolved: 0, usd: 2.9, inputTokens: 1024000,
+        outputTokens: 77000 }
     ]
   },
   models: [MODEL, OLDER],
-  workers: [WORKER, { ...WORKER, name: 'studio-2:118', host: 'studio-2', busy: 8, silentSeconds: 41, doing: WORKER.doing.slice(0, 1) }],
+  workers: [WORKER, { ...WORKER, name: 'studio-2:118', host: 'studio-2', busy: 8, silentSeconds: 41,
+    doing: WORKER.doing.slice(0, 1) }],
   promises: [
     { kind: 'start', kept: 930, scored: 1000, coverage: 0.93, hours: 24, sentence: '' },
     { kind: 'done', kept: 902, scored: 1000, coverage: 0.902, hours: 24, sentence: '' },
@@ -118,7 +125,8 @@ export const MODELS = [
   { ...OLDER, breaker: 'open', cause: 'transient', openSeconds: 12, waitSeconds: 18 },
   { ...MODEL, model: 'grok-4.5', breaker: 'half_open', cause: 'transient', waitSeconds: 0 },
   { ...MODEL, model: 'grok-4', limitedSeconds: 6, permitsUsed: 240 },
-  { ...MODEL, model: 'grok-3', requestsPerSecond: null, tokensPerMinute: null, permitsAllowed: null, rate: null, listed: false }
+  { ...MODEL, model: 'grok-3', requestsPerSecond: null, tokensPerMinute: null, permitsAllowed: null, rate: null,
+    listed: false }
 ]
 export const PAUSES = { queue: by, models: [{ ...by, model: 'grok-4.7' }], priorities: [{ ...by, from: 1, to: 3 }] }
 
@@ -131,7 +139,8 @@ export const QUEUES = [
   QUIET,
   {
     ...BUSY,
-    alerts: [{ name: 'oldest', since: minute(50), value: 184, threshold: 120, sentence: 'The oldest job has waited for 3 minutes; start more workers or look at the models.' }]
+    alerts: [{ name: 'oldest', since: minute(50), value: 184, threshold: 120,
+      sentence: 'The oldest job has waited for 3 minutes; start more workers or look at the models.' }]
   },
   { ...BUSY, models: [{ ...MODEL, breaker: 'open', cause: 'transient' }, OLDER] },
   { ...BUSY, paused: { ...QUIET.paused, priorities: PAUSES.priorities } },
@@ -156,7 +165,8 @@ export const WAITS = [
   waits('rate_gate', 'The rate limit of grok-4.7 is reached; jobs go on by themselves.'),
   waits('breaker_open', 'The model does not work at present; the job goes on by itself when it works again.'),
   waits('backoff', 'The last attempt failed; the job is tried again by itself.',
-    { waitingReason: { code: 'backoff', until: minute(61), detail: 'The last attempt failed; the job is tried again by itself.' } }),
+    { waitingReason: { code: 'backoff', until: minute(61),
+      detail: 'The last attempt failed; the job is tried again by itself.' } }),
   waits('paused', 'An operator has paused the queue; `prompt-queue resume` lets it go on.'),
   waits('budget', 'The provider’s account has no credit left; the job goes on by itself once it has.',
     { job: { promptJobId: ID, priority: 2, errorCode: 'out_of_credit' } }),
@@ -165,7 +175,8 @@ export const WAITS = [
 ]
 
 const event = (id, second, kind, data = {}, more = {}) => ({
-  id, jobId: ID, kind, data, actor: null, reason: null, createdAt: new Date(START + second * 1000).toISOString(), ...more
+  id, jobId: ID, kind, data, actor: null, reason: null, createdAt: new Date(START + second * 1000).toISOString(),
+    ...more
 })
 const call = (id, begin, end, more) => ({
   callId: `call-${id}`,
@@ -189,8 +200,10 @@ const call = (id, begin, end, more) => ({
 /** A job with a failure, an act of an operator, a success and a webhook. */
 export const STORY = {
   attempts: [
-    { number: 1, leg: 'prompt', worker: WORKER.name, claimedAt: minute(0), endedAt: event(0, 9, '').createdAt, outcome: 'failed', calls: ['call-1'] },
-    { number: 2, leg: 'prompt', worker: WORKER.name, claimedAt: event(0, 61, '').createdAt, endedAt: event(0, 66, '').createdAt, outcome: 'completed', calls: ['call-2'] }
+    { number: 1, leg: 'prompt', worker: WORKER.name, claimedAt: minute(0), endedAt: event(0, 9, '').createdAt,
+      outcome: 'failed', calls: ['call-1'] },
+    { number: 2, leg: 'prompt', worker: WORKER.name, claimedAt: event(0, 61, '').createdAt,
+      endedAt: event(0, 66, '').createdAt, outcome: 'completed', calls: ['call-2'] }
   ],
   timeline: {
     events: [
@@ -205,7 +218,8 @@ export const STORY = {
       call(1, 1, 9, { httpStatus: 503, errorCode: 'timeout', costUsd: null, promptTokens: null }),
       call(2, 62, 66, {})
     ],
-    webhooks: [{ id: ID, type: 'prompt.completed', endpointId: null, state: 'delivered', tries: 2, lastStatus: 200, createdAt: minute(1.2), endedAt: minute(1.3) }]
+    webhooks: [{ id: ID, type: 'prompt.completed', endpointId: null, state: 'delivered', tries: 2, lastStatus: 200,
+      createdAt: minute(1.2), endedAt: minute(1.3) }]
   }
 }
 

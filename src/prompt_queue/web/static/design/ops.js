@@ -1,7 +1,8 @@
 /** The parts of the dashboard on the design page. */
 
 import '../ops/lines.js'
-import { depthPanel, errorsPanel, modelsPanel, promisesPanel, sourcesPanel, spendPanel, waitsPanel } from '../ops/figures.js'
+import { depthPanel, errorsPanel, modelsPanel, promisesPanel, sourcesPanel, spendPanel,
+  waitsPanel } from '../ops/figures.js'
 import { jobRow } from '../ops/job-row.js'
 import { flow, tilesOf } from '../ops/minutes.js'
 import { modelCard } from '../ops/models.js'
@@ -28,7 +29,8 @@ place('tiles').append(tiles)
 for (const [name, queue] of [['busy', BUSY], ['quiet', QUIET]]) {
   const lines = el('pq-lines')
   const cards = el('div', { class: 'cards' },
-    [depthPanel(true), waitsPanel(), errorsPanel(), sourcesPanel(), modelsPanel(), promisesPanel(), spendPanel()].map(one => shown(one, queue)))
+    [depthPanel(true), waitsPanel(), errorsPanel(), sourcesPanel(), modelsPanel(), promisesPanel(),
+      spendPanel()].map(one => shown(one, queue)))
   place(name).append(lines, cards)
   lines.show(flow(queue).lines)
   // Ids and headings of both sets would be the same.
@@ -46,7 +48,8 @@ place('why').append(...WAITS.map((found, index) => {
   return node
 }))
 
-place('models').append(...MODELS.map(model => shown(modelCard(true), { ...model, pause: model === MODELS[0] ? PAUSES.models[0] : null })))
+place('models').append(...MODELS.map(model =>
+  shown(modelCard(true), { ...model, pause: model === MODELS[0] ? PAUSES.models[0] : null })))
 place('workers').append(...BUSY.workers.map(worker => {
   const node = shown(workerRow(), worker)
   node.classList.add('panel')

@@ -78,7 +78,8 @@ export const onJobs = (what, ids) =>
   many(what, ids.length === 1 ? 'this job' : `${count(ids.length)} jobs`, reason => api.onJobs(what, ids, reason))
 
 /** @param {'retry'|'cancel'} what @param {Array<Record<string, string>>} filters jobs that match one of them */
-export const onAllJobs = (what, filters) => many(what, 'all jobs that match', reason => api.onAllJobs(what, filters, reason))
+export const onAllJobs = (what, filters) =>
+  many(what, 'all jobs that match', reason => api.onAllJobs(what, filters, reason))
 
 function many (what, jobs, deed) {
   const { title, words, yes, past } = ON_JOBS[what]
@@ -140,7 +141,8 @@ export async function changeLimits (model) {
   const dialog = el('dialog', { 'aria-labelledby': 'limits-title' },
     el('form', { method: 'dialog', class: 'stack' },
       el('h2', { id: 'limits-title' }, `Limits of ${model.model}`),
-      el('p', { class: 'soft' }, 'They count with the next call of every worker, and settings do not change them any more.'),
+      el('p', { class: 'soft' },
+        'They count with the next call of every worker, and settings do not change them any more.'),
       field('Requests a second', 'limits-rps', rps, 'Empty: no limit.'),
       field('Tokens a minute', 'limits-tpm', tpm, 'Empty: no limit.'),
       field(WHY, 'limits-reason', reason),
@@ -159,7 +161,10 @@ export async function changeLimits (model) {
   )
 }
 
-const number = (id, value) => el('input', { class: 'input', id, type: 'number', min: '0.001', step: 'any', value: value ?? '', inputmode: 'decimal' })
+function number (id, value) {
+  const numeric = { type: 'number', min: '0.001', step: 'any', inputmode: 'decimal' }
+  return el('input', { class: 'input', id, value: value ?? '', ...numeric })
+}
 const valueOf = input => input.value === '' ? null : Number(input.value)
 const field = (label, id, input, hint) =>
   el('div', { class: 'field' }, el('label', { for: id }, label), input, hint && el('span', { class: 'hint' }, hint))

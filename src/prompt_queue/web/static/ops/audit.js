@@ -13,12 +13,15 @@ export class PqOpsAudit extends HTMLElement {
     this._body = el('tbody')
     this._nothing = el('p', { class: 'empty', hidden: true }, 'Nobody has pressed anything yet.')
     this._wrong = el('p', { class: 'notice bad', role: 'alert', hidden: true })
-    this._more = el('button', { class: 'button', type: 'button', hidden: true, onclick: () => this._older() }, 'Show earlier ones')
+    this._more = el('button', { class: 'button', type: 'button', hidden: true, onclick: () => this._older() },
+      'Show earlier ones')
     this._scroll = el('div', { class: 'panel flush' },
       el('table', { class: 'data cards-when-narrow labelled' },
         el('caption', { class: 'only-read' }, 'What operators did'),
-        el('thead', {}, el('tr', {}, ['When', 'Who', 'What', 'Reason'].map(name => el('th', { scope: 'col' }, name)))), this._body))
-    this.append(el('h1', {}, 'Audit'), el('p', { class: 'soft' }, 'Everything that an operator pressed, here or on the command line.'),
+        el('thead', {}, el('tr', {}, ['When', 'Who', 'What', 'Reason'].map(name => el('th', { scope: 'col' }, name)))),
+          this._body))
+    this.append(el('h1', {}, 'Audit'),
+      el('p', { class: 'soft' }, 'Everything that an operator pressed, here or on the command line.'),
       this._wrong, this._scroll, this._nothing, this._more)
     this._rows = []
     return this
@@ -64,14 +67,16 @@ const keyOf = one => one.id ?? `${one.at} ${one.act} ${one.about}`
 const ID = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/
 
 function auditRow (one) {
-  const about = ID.test(one.about ?? '') ? link(`/ops/jobs/${one.about}`, el('code', {}, one.about)) : one.about ?? 'the queue'
+  const about = ID.test(one.about ?? '') ? link(`/ops/jobs/${one.about}`, el('code', {}, one.about))
+    : one.about ?? 'the queue'
   const detail = one.detail && typeof one.detail === 'object'
     ? Object.entries(one.detail).filter(([, value]) => ['string', 'number'].includes(typeof value))
       .map(([name, value]) => `${name} ${typeof value === 'number' ? count(value) : value}`).join(', ')
     : one.detail
   return {
     node: el('tr', {}, el('td', { 'data-name': 'When' }, time(one.at)), el('td', { 'data-name': 'Who' }, one.actor),
-      el('td', { 'data-name': 'What' }, el('b', {}, one.act.replaceAll('_', ' ')), ' ', about, detail && el('span', { class: 'soft' }, ` (${detail})`)),
+      el('td', { 'data-name': 'What' }, el('b', {}, one.act.replaceAll('_', ' ')), ' ', about,
+        detail && el('span', { class: 'soft' }, ` (${detail})`)),
       el('td', { 'data-name': 'Reason' }, one.reason || '–')),
     show () {}
   }

@@ -104,7 +104,7 @@ async function look () {
   for (const tell of watchers) tell(latest)
 }
 
-/** Own events say that the queue moves; those of others are seen by looking. */
+/** Own events say that the queue moves; those of others are seen by looking. The jobs themselves are not asked for. */
 async function listen () {
   if (stream) return
   const mine = stream = new AbortController()

@@ -4,6 +4,7 @@ import { el } from '../shared/dom.js'
 import { count, duration, percent, state, usd } from '../shared/format.js'
 import { pause, resume } from './acts.js'
 import { byBand, pauseOf } from './bands.js'
+import { permitsOf } from './minutes.js'
 import { badge, bar, keyed, legend, link, orEmpty, panel, write } from './parts.js'
 import { workerRow } from './workers.js'
 
@@ -34,7 +35,8 @@ export function depthPanel (mayAct) {
     show ({ depth, paused }) {
       const bands = byBand(depth.byPriority)
       const whole = Math.max(1, ...bands.map(band => band.ready + band.delayed + band.processing))
-      const rows = bands.map(band => ({ ...band, whole, pause: pauseOf(band.to, paused.priorities) ?? pauseOf(band.from, paused.priorities) }))
+      const found = band => pauseOf(band.to, paused.priorities) ?? pauseOf(band.from, paused.priorities)
+      const rows = bands.map(band => ({ ...band, whole, pause: found(band) }))
       keyed(list, rows, one => one.name, () => bandRow(mayAct))
       write(pictures, picturesIn(depth.byStatus.pictures))
     }
@@ -62,7 +64,11 @@ function bandRow (mayAct) {
         name: band.name,
         amount: count(amount),
         whole: band.whole,
-        parts: [{ value: band.processing, tone: 'accent' }, { value: band.ready, tone: 'ready' }, { value: band.delayed, tone: 'warn' }]
+        parts: [
+          { value: band.processing, tone: 'accent' },
+          { value: band.ready, tone: 'ready' },
+          { value: band.delayed, tone: 'warn' }
+        ]
       })
       mark.hidden = !band.pause
       if (!button) return
@@ -99,20 +105,19 @@ export function waitsPanel () {
 
 export const errorsPanel = () => bars(
   'Failures by class, last hour', 'Nothing failed in the last hour.',
-  ({ errors }) => ranked(errors, one => `${String(one.code).replaceAll('_', ' ')}${one.kind === 'picture' ? ' (picture)' : ''}`, one => one.count, 'bad'))
+  ({ errors }) => ranked(errors, errorName, one => one.count, 'bad'))
 
 export const sourcesPanel = () => bars(
   'Where prompts came from, last 24 h', 'No prompt was made in the last 24 hours.',
-  ({ sources }) => ranked(sources, one => SOURCES[one.source] ?? one.source, one => one.count, 'accent', one => `${count(one.count)} · ${percent(one.share)}`))
+  ({ sources }) => ranked(sources, one => SOURCES[one.source] ?? one.source, one => one.count, 'accent',
+    one => `${count(one.count)} · ${percent(one.share)}`))
 
 /** Requests of the last minute against what the gate allows. */
 export const modelsPanel = () => bars(
   'Requests allowed, last minute', 'No model was asked yet.',
   ({ models }) => models.map(one => ({
     name: one.breaker === 'closed' ? one.model : `${one.model} (not asked)`,
-    amount: one.permitsAllowed == null ? `${count(one.permitsUsed ?? 0)}, no limit` : `${count(one.permitsUsed ?? 0)} of ${count(Math.round(one.permitsAllowed))}`,
-    whole: one.permitsAllowed || Math.max(1, one.permitsUsed ?? 0),
-    parts: [{ value: one.permitsAllowed == null ? 0 : one.permitsUsed ?? 0, tone: one.permitsUsed >= one.permitsAllowed ? 'warn' : 'accent' }]
+    ...permitsOf(one)
   })))
 
 export const promisesPanel = () => bars(
@@ -132,7 +137,8 @@ export function spendPanel () {
   const names = ['Calls', 'No answer', 'Tokens in', 'Tokens out', 'Cost']
   const scroll = el('div', { class: 'scroll', tabindex: 0, role: 'group', 'aria-label': 'Spend by model' },
     el('table', { class: 'data' },
-      el('thead', {}, el('tr', {}, el('th', { scope: 'col' }, 'Model'), names.map(name => el('th', { scope: 'col', class: 'number' }, name)))), body))
+      el('thead', {}, el('tr', {}, el('th', { scope: 'col' }, 'Model'),
+        names.map(name => el('th', { scope: 'col', class: 'number' }, name)))), body))
   return {
     node: panel('Spend today, by model', scroll, nothing),
     show ({ spend }) {
@@ -149,8 +155,10 @@ function spendRow (largest) {
   return {
     node: el('tr', {}, el('th', { scope: 'row', class: 'spend' }, el('ul', { class: 'plain' }, inner.node)), cells),
     show (one) {
-      inner.show({ name: one.model ?? one.provider, amount: '', whole: largest, parts: [{ value: one.usd, tone: 'accent' }] })
-      const values = [count(one.calls), count(one.unresolved), count(one.inputTokens), count(one.outputTokens), usd(one.usd)]
+      const parts = [{ value: one.usd, tone: 'accent' }]
+      inner.show({ name: one.model ?? one.provider, amount: '', whole: largest, parts })
+      const values = [count(one.calls), count(one.unresolved), count(one.inputTokens), count(one.outputTokens),
+        usd(one.usd)]
       values.forEach((text, index) => write(cells[index], text))
     }
   }
@@ -159,7 +167,8 @@ function spendRow (largest) {
 /** Who works, and on what. */
 export function workersPanel () {
   const list = el('ul', { class: 'plain stack' })
-  const nothing = el('p', { class: 'soft small' }, 'No worker runs. ', el('code', {}, 'prompt-queue work'), ' starts one.')
+  const nothing = el('p', { class: 'soft small' }, 'No worker runs. ', el('code', {}, 'prompt-queue work'),
+    ' starts one.')
   return {
     node: panel('Workers', list, nothing, el('p', { class: 'small more' }, link('/ops/workers', 'All about workers'))),
     show ({ workers }) {
@@ -186,5 +195,12 @@ function row (cells) {
 }
 
 const snake = name => name.replace(/[A-Z]/g, letter => `_${letter.toLowerCase()}`)
-const SOURCES = { model: 'a model', cache: 'an identical request', template: 'a template', existing: 'the row’s own prompt', manual: 'a person' }
+const errorName = ({ code, kind }) => `${String(code).replaceAll('_', ' ')}${kind === 'picture' ? ' (picture)' : ''}`
+const SOURCES = {
+  model: 'a model',
+  cache: 'an identical request',
+  template: 'a template',
+  existing: 'the row’s own prompt',
+  manual: 'a person'
+}
 const PROMISES = { start: 'Prompts: the start', done: 'Prompts: the end', picture: 'Pictures' }

@@ -30,7 +30,8 @@ export function filterForm (changed) {
       field('Created after', inputs.createdAfter), field('Created before', inputs.createdBefore)))
   const node = el('form', { class: 'filters stack', role: 'search', 'aria-label': 'Jobs' },
     el('div', { class: 'fields first' },
-      el('fieldset', { class: 'choices', 'aria-label': 'Kind' }, kinds.map(([radio, label]) => el('label', {}, radio, label))),
+      el('fieldset', { class: 'choices', 'aria-label': 'Kind' },
+        kinds.map(([radio, label]) => el('label', {}, radio, label))),
       field('Search', inputs.q, 'search'), field('State', inputs.status), field('Priority', inputs.priority)),
     more)
   let later = null
@@ -61,15 +62,20 @@ export function filterForm (changed) {
       if (filters.priority && !PRIORITIES.some(one => one.value === filters.priority)) {
         inputs.priority.append(el('option', { value: filters.priority }, filters.priority))
       }
-      for (const [name, one] of Object.entries(inputs)) if (one.value.trim() !== (filters[name] ?? '')) one.value = filters[name] ?? ''
+      for (const [name, one] of Object.entries(inputs)) {
+        const value = filters[name] ?? ''
+        if (one.value.trim() !== value) one.value = value
+      }
       inputs.source.disabled = filters.kind === 'picture'
       if (usesMore(filters)) more.open = true
     }
   }
 }
 
-const input = (type, more = {}) => el('input', { class: 'input', type, autocomplete: 'off', spellcheck: 'false', ...more })
-const options = found => [el('option', { value: '' }, 'any'), ...found.map(({ value, label }) => el('option', { value }, label))]
+const input = (type, more = {}) =>
+  el('input', { class: 'input', type, autocomplete: 'off', spellcheck: 'false', ...more })
+const options = found =>
+  [el('option', { value: '' }, 'any'), ...found.map(({ value, label }) => el('option', { value }, label))]
 const choice = found => el('select', { class: 'input' }, options(found))
 
 let numbers = 0

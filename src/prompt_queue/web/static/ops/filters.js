@@ -4,15 +4,19 @@ import { BANDS } from './bands.js'
 
 export const STATES = {
   prompt: ['queued', 'processing', 'completed', 'failed', 'cancelled'],
-  picture: ['waiting_prompt', 'queued', 'submitting', 'submission_unknown', 'submitted', 'running', 'saving', 'succeeded', 'failed', 'cancelled']
+  picture: [
+    'waiting_prompt', 'queued', 'submitting', 'submission_unknown', 'submitted', 'running', 'saving',
+    'succeeded', 'failed', 'cancelled'
+  ]
 }
 export const SOURCES = ['model', 'cache', 'template', 'existing', 'manual']
-const NAMES = ['q', 'status', 'priority', 'model', 'source', 'errorCode', 'userId', 'rowId', 'createdAfter', 'createdBefore']
+const MORE = ['model', 'source', 'errorCode', 'userId', 'rowId', 'createdAfter', 'createdBefore']
+const NAMES = ['q', 'status', 'priority', ...MORE]
 const TIMES = new Set(['createdAfter', 'createdBefore'])
 
 /** The priorities that can be chosen: bands by their names, and each one. */
 export const PRIORITIES = [
-  ...BANDS.map(band => ({ value: band.from === band.to ? `${band.from}` : `${band.from}-${band.to}`, label: band.name })),
+  ...BANDS.map(({ name, from, to }) => ({ value: from === to ? `${from}` : `${from}-${to}`, label: name })),
   ...Array.from({ length: 9 }, (_, index) => ({ value: `${9 - index}`, label: `${9 - index}` }))
 ]
 
@@ -64,6 +68,6 @@ const OPEN = {
 export const countOf = filters => Object.keys(filters).filter(name => name !== 'kind').length
 
 /** Whether filters that are out of sight at first are set. */
-export const usesMore = filters => ['model', 'source', 'errorCode', 'userId', 'rowId', 'createdAfter', 'createdBefore'].some(name => filters[name])
+export const usesMore = filters => MORE.some(name => filters[name])
 
 const exact = text => Number.isNaN(Date.parse(text)) ? text : new Date(text).toISOString()

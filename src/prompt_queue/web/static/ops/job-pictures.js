@@ -7,7 +7,8 @@ import { state } from '../shared/format.js'
 export function picturesOf ({ kind, job }) {
   const all = kind === 'prompt'
     ? [['Target', job.targetUrl], ...(job.refUrls ?? []).map((url, index) => [`Reference ${index + 1}`, url])]
-    : (job.pictures ?? []).map(one => [`Picture ${one.number}: ${state(one.status)}`, one.thumbnailUrl ?? one.url, one.url])
+    : (job.pictures ?? []).map(one =>
+      [`Picture ${one.number}: ${state(one.status)}`, one.thumbnailUrl ?? one.url, one.url])
   if (!all.length) return null
   return el('div', { class: 'pictures' }, all.map(([caption, url, whole]) => picture(caption, url, whole ?? url)))
 }
@@ -16,11 +17,13 @@ export function picturesOf ({ kind, job }) {
 function picture (caption, url, whole) {
   const own = ownAddress(url)
   const shown = own
-    ? el('img', { src: own, alt: caption, loading: 'lazy', onerror: event => event.target.replaceWith(blank('It cannot be shown any more.')) })
+    ? el('img', { src: own, alt: caption, loading: 'lazy',
+      onerror: event => event.target.replaceWith(blank('It cannot be shown any more.')) })
     : blank(url ? 'On another host' : 'Not there yet')
   const address = webAddress(whole)
   return el('figure', {}, shown, el('figcaption', { class: 'tiny soft' }, caption,
-    address && [' ', el('a', { href: address, target: '_blank', rel: 'noopener noreferrer' }, 'Open', el('span', { class: 'only-read' }, ` ${caption}`))]))
+    address && [' ', el('a', { href: address, target: '_blank', rel: 'noopener noreferrer' }, 'Open',
+      el('span', { class: 'only-read' }, ` ${caption}`))]))
 }
 
 const blank = words => el('div', { class: 'blank tiny soft' }, words)

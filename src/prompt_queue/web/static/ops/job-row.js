@@ -19,7 +19,8 @@ export function jobRow (choose, chosen) {
   const wrong = el('td', { class: 'wrong-cell', 'data-name': 'What went wrong' })
   const cost = el('td', { class: 'number', 'data-name': 'Cost' })
   return {
-    node: el('tr', {}, choose && el('td', { class: 'choose' }, box), place, el('td', { 'data-name': 'State' }, status), priority, created, made, wrong, cost),
+    node: el('tr', {}, choose && el('td', { class: 'choose' }, box), place, el('td', { 'data-name': 'State' }, status),
+      priority, created, made, wrong, cost),
     show (job) {
       if (!now) place.append(link(`/ops/jobs/${job.id}`, shortId(job.id)))
       now = job

@@ -19,7 +19,8 @@ export class PqOpsJob extends HTMLElement {
     this._badge = el('span', { class: 'badge' })
     this._acts = el('div', { class: 'row wrap' })
     this._wrong = el('div', { class: 'notice bad', role: 'alert', hidden: true })
-    this._loading = el('div', { class: 'stack', hidden: true, 'aria-hidden': 'true' }, [1, 2, 3].map(() => el('div', { class: 'shimmer tall-line' })))
+    this._loading = el('div', { class: 'stack', hidden: true, 'aria-hidden': 'true' },
+      [1, 2, 3].map(() => el('div', { class: 'shimmer tall-line' })))
     this._why = whyCard(mayAct && (act => this._after(this._do(act))))
     this._words = el('section', { class: 'panel', 'aria-labelledby': 'words-title' })
     this._pictures = el('section', { class: 'panel', 'aria-labelledby': 'pictures-title' })
@@ -27,7 +28,8 @@ export class PqOpsJob extends HTMLElement {
     this._story = timelineList(mayAct && replay)
     this._whole = el('div', { class: 'job-page', hidden: true },
       el('div', { class: 'stack' }, this._why.node, this._words, this._pictures,
-        el('section', { class: 'panel', 'aria-labelledby': 'story-title' }, el('h2', { id: 'story-title' }, 'What happened'), this._story.node)),
+        el('section', { class: 'panel', 'aria-labelledby': 'story-title' },
+          el('h2', { id: 'story-title' }, 'What happened'), this._story.node)),
       el('div', { class: 'stack' }, this._facts))
     this.append(el('p', { class: 'small' }, link('/ops/jobs', 'All jobs')),
       el('div', { class: 'row wrap job-head' }, this._title, this._badge, el('span', { class: 'grow' }), this._acts),
@@ -63,7 +65,8 @@ export class PqOpsJob extends HTMLElement {
     } catch (error) {
       if (asking !== this._asking) return
       this._wrong.hidden = false
-      write(this._wrong, error.status === 404 ? `There is no job ${this._id}; it may have been deleted.` : sentence(error))
+      write(this._wrong, error.status === 404 ? `There is no job ${this._id}; it may have been deleted.`
+        : sentence(error))
     } finally {
       clearTimeout(slow)
       if (asking === this._asking) {
@@ -141,11 +144,13 @@ function factsOf (found) {
     ['User', link(`/ops/jobs?userId=${userId}`, shortId(userId))],
     job.rowId && ['Row', link(`/ops/jobs?rowId=${job.rowId}`, shortId(job.rowId))],
     promptJobId && ['Its prompt', link(`/ops/jobs/${promptJobId}`, shortId(promptJobId))],
-    dependents?.length && ['Pictures from it', dependents.map(id => el('span', { class: 'block' }, link(`/ops/jobs/${id}`, shortId(id))))],
+    dependents?.length &&
+      ['Pictures from it', dependents.map(id => el('span', { class: 'block' }, link(`/ops/jobs/${id}`, shortId(id))))],
     job.standIn && ['Stand-in', badge('warn', 'made up locally')]
   ].filter(Boolean)
   return [
-    el('dl', { class: 'facts small' }, facts.map(([name, value]) => el('div', {}, el('dt', { class: 'soft' }, name), el('dd', {}, ...[value].flat())))),
+    el('dl', { class: 'facts small' },
+      facts.map(([name, value]) => el('div', {}, el('dt', { class: 'soft' }, name), el('dd', {}, ...[value].flat())))),
     el('p', { class: 'tiny soft full-id' }, 'Id ', el('code', {}, found.job.jobId ?? found.job.promptJobId))
   ]
 }

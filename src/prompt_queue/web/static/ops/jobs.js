@@ -23,7 +23,8 @@ export class PqOpsJobs extends HTMLElement {
     this._newer = el('button', { class: 'button small', type: 'button', hidden: true, onclick: () => this._load() })
     this._wrong = el('p', { class: 'notice bad', role: 'alert', hidden: true })
     this._body = el('tbody')
-    this._all = mayAct && el('input', { type: 'checkbox', 'aria-label': 'Choose all that are shown', onchange: () => this._chooseShown() })
+    this._all = mayAct &&
+      el('input', { type: 'checkbox', 'aria-label': 'Choose all that are shown', onchange: () => this._chooseShown() })
     const names = ['Job', 'State', 'Priority', 'Created', 'Made by', 'What went wrong', 'Cost']
     this._table = el('div', { class: 'panel flush', hidden: true },
       el('table', { class: 'data jobs cards-when-narrow' },
@@ -32,11 +33,15 @@ export class PqOpsJobs extends HTMLElement {
           names.map(name => el('th', { scope: 'col', class: name === 'Cost' ? 'number' : '' }, name)))),
         this._body))
     this._nothing = el('div', { class: 'empty stack', hidden: true }, el('p', {}), el('p', {},
-      el('button', { class: 'button', type: 'button', onclick: () => this._go({ kind: this._filters.kind }) }, 'Take the filters away')))
-    this._loading = el('div', { class: 'stack', hidden: true, 'aria-hidden': 'true' }, [1, 2, 3, 4].map(() => el('div', { class: 'shimmer line-high' })))
-    this._more = el('button', { class: 'button', type: 'button', hidden: true, onclick: () => this._next() }, 'Show earlier ones')
+      el('button', { class: 'button', type: 'button', onclick: () => this._go({ kind: this._filters.kind }) },
+        'Take the filters away')))
+    this._loading = el('div', { class: 'stack', hidden: true, 'aria-hidden': 'true' },
+      [1, 2, 3, 4].map(() => el('div', { class: 'shimmer line-high' })))
+    this._more = el('button', { class: 'button', type: 'button', hidden: true, onclick: () => this._next() },
+      'Show earlier ones')
     this._bulk = mayAct && this._bulkBar()
-    this.append(el('h1', {}, 'Jobs'), this._form.node, el('div', { class: 'row wrap list-head' }, this._status, this._newer),
+    this.append(el('h1', {}, 'Jobs'), this._form.node,
+      el('div', { class: 'row wrap list-head' }, this._status, this._newer),
       this._wrong, this._loading, this._table, this._nothing, this._more, this._bulk ?? '')
     return this
   }
@@ -74,7 +79,8 @@ export class PqOpsJobs extends HTMLElement {
   _load () { return this._read({}, page => { this._rows = page.data }) }
 
   _next () {
-    return this._read({ cursor: this._cursor }, page => this._rows.push(...page.data.filter(job => !this._known.has(job.id))))
+    return this._read({ cursor: this._cursor },
+      page => this._rows.push(...page.data.filter(job => !this._known.has(job.id))))
   }
 
   async _read (more, take) {
@@ -105,14 +111,16 @@ export class PqOpsJobs extends HTMLElement {
   _draw () {
     const rows = this._rows ?? []
     this._known = new Set(rows.map(job => job.id))
-    keyed(this._body, rows, job => job.id, () => jobRow(this._mayAct && ((id, isOn) => this._choose(id, isOn)), this._chosen))
+    keyed(this._body, rows, job => job.id,
+      () => jobRow(this._mayAct && ((id, isOn) => this._choose(id, isOn)), this._chosen))
     this._table.hidden = !rows.length
     this._nothing.hidden = !this._rows || rows.length > 0
     const filtered = countOf(this._filters) > 0
     write(this._nothing.firstChild, filtered ? 'No job matches these filters.' : 'There are no jobs yet.')
     this._nothing.lastChild.hidden = !filtered
     this._more.hidden = !this._cursor
-    if (this._rows) write(this._status, rows.length ? `${count(rows.length)} ${this._cursor ? 'newest ' : ''}${rows.length === 1 ? 'job' : 'jobs'}` : '')
+    const amount = `${count(rows.length)} ${this._cursor ? 'newest ' : ''}${rows.length === 1 ? 'job' : 'jobs'}`
+    if (this._rows) write(this._status, rows.length ? amount : '')
     this._drawBulk()
   }
 
@@ -140,7 +148,8 @@ export class PqOpsJobs extends HTMLElement {
 
   _bulkBar () {
     const said = el('span', { class: 'grow small', role: 'status' })
-    const button = (words, deed, tone = '') => el('button', { class: `button small ${tone}`, type: 'button', onclick: deed }, words)
+    const button = (words, deed, tone = '') =>
+      el('button', { class: `button small ${tone}`, type: 'button', onclick: deed }, words)
     const all = button('', () => { this._matching = true; this._drawBulk() }, 'quiet')
     const node = el('div', { class: 'bulk', role: 'region', 'aria-label': 'Chosen jobs', hidden: true },
       el('div', { class: 'row wrap' }, said, all,

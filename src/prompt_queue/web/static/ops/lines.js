@@ -35,7 +35,8 @@ export class PqLines extends HTMLElement {
     this._table = el('table', { class: 'data' })
     this._details = el('details', { class: 'as-table', ontoggle: () => this._fillTable() },
       el('summary', { class: 'tiny soft' }, 'As a table'),
-      el('div', { class: 'scroll tall', tabindex: 0, role: 'group', 'aria-label': 'Values by the minute' }, this._table))
+      el('div', { class: 'scroll tall', tabindex: 0, role: 'group', 'aria-label': 'Values by the minute' },
+        this._table))
     this.append(this._readout, this._plot, this._details)
     this._watch = new ResizeObserver(() => this._draw())
     this._watch.observe(this._plot)
@@ -69,10 +70,13 @@ export class PqLines extends HTMLElement {
     this._mark = svg('g', { class: 'mark' })
     this._drawing.setAttribute('width', width)
     fill(this._drawing,
-      ticks.map(tick => svg('line', { class: 'grid', x1: EDGE.left, x2: width - EDGE.right, y1: y(tick), y2: y(tick) })),
-      ticks.map(tick => svg('text', { class: 'tick', x: EDGE.left - 6, y: y(tick) + 4, 'text-anchor': 'end' }, short(tick))),
+      ticks.map(tick => svg('line',
+        { class: 'grid', x1: EDGE.left, x2: width - EDGE.right, y1: y(tick), y2: y(tick) })),
+      ticks.map(tick => svg('text', { class: 'tick', x: EDGE.left - 6, y: y(tick) + 4, 'text-anchor': 'end' },
+        short(tick))),
       labelled(minutes, inner.width < 420 ? 20 : 10).map(index =>
-        svg('text', { class: 'tick', x: x(index), y: HEIGHT - 5, 'text-anchor': anchor(x(index), width) }, clock(minutes[index]))),
+        svg('text', { class: 'tick', x: x(index), y: HEIGHT - 5, 'text-anchor': anchor(x(index), width) },
+          clock(minutes[index]))),
       shown, this._mark)
     this._choose(this._chosen)
   }

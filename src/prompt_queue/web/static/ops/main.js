@@ -31,11 +31,13 @@ export class PqOps extends HTMLElement {
     this._links = VIEWS.map(view => link(view.path, view.label))
     this._away = el('p', { class: 'notice warn', role: 'status', hidden: true })
     this._loading = el('div', { class: 'stack', hidden: true, 'aria-hidden': 'true' },
-      el('div', { class: 'shimmer line-high' }), el('div', { class: 'tiles' }, [1, 2, 3, 4].map(() => el('div', { class: 'shimmer tall' }))))
+      el('div', { class: 'shimmer line-high' }),
+      el('div', { class: 'tiles' }, [1, 2, 3, 4].map(() => el('div', { class: 'shimmer tall' }))))
     this._place = el('div', { class: 'view' })
     this.append(
       el('div', { class: 'row wrap ops-bar' },
-        el('nav', { class: 'tabs', 'aria-label': 'Dashboard' }, this._links), el('span', { class: 'grow' }), this._readOnly, this._asOf),
+        el('nav', { class: 'tabs', 'aria-label': 'Dashboard' }, this._links), el('span', { class: 'grow' }),
+        this._readOnly, this._asOf),
       this._away, this._loading, this._place)
     this.addEventListener('click', event => this._follow(event))
     addEventListener('popstate', () => this._go())

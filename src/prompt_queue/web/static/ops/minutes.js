@@ -61,15 +61,15 @@ export function tilesOf (overview) {
       values: open(waiting + atWork, minutes),
       tone: 'cool'
     },
-    { name: 'At work', value: count(atWork), remark: `${count(slots)} slots, ${count(workers.length)} ${workers.length === 1 ? 'worker' : 'workers'}` },
+    { name: 'At work', value: count(atWork), remark: `${amount(slots, 'slot')}, ${amount(workers.length, 'worker')}` },
     {
       name: 'Done a minute',
       value: count(last?.completed ?? 0),
       remark: `${count(last?.arrivals ?? 0)} came`,
       values: minutes.map(one => one.completed)
     },
-    { name: 'Wait, median', value: duration(wait.p50), remark: wait.count ? `9 of 10 in ${duration(wait.p90)}` : 'none in the last hour' },
-    { name: 'At work, median', value: duration(processing.p50), remark: processing.count ? `9 of 10 in ${duration(processing.p90)}` : 'none in the last hour' },
+    { name: 'Wait, median', ...spread(wait) },
+    { name: 'At work, median', ...spread(processing) },
     {
       name: 'Failed, last hour',
       value: percent(errorRate),
@@ -77,6 +77,20 @@ export function tilesOf (overview) {
       values: minutes.map(one => one.failed),
       tone: 'bad'
     },
-    { name: 'Spent today', value: usd(spend.todayUsd), remark: `${count(calls)} ${calls === 1 ? 'call' : 'calls'}, UTC` }
+    { name: 'Spent today', value: usd(spend.todayUsd), remark: `${amount(calls, 'call')}, UTC` }
   ]
 }
+
+/** A bar of the requests of the last minute out of those that were allowed. @param {Record<string, any>} model */
+export function permitsOf ({ permitsUsed, permitsAllowed }) {
+  if (permitsAllowed == null) return { amount: `${count(permitsUsed)}, no limit`, whole: 1, parts: [] }
+  return {
+    amount: `${count(permitsUsed)} of ${count(Math.round(permitsAllowed))}`,
+    whole: permitsAllowed,
+    parts: [{ value: permitsUsed, tone: permitsUsed >= permitsAllowed ? 'warn' : 'accent' }]
+  }
+}
+
+const spread = ({ p50, p90, count: jobs }) =>
+  ({ value: duration(p50), remark: jobs ? `9 of 10 in ${duration(p90)}` : 'none in the last hour' })
+const amount = (value, word) => `${count(value)} ${word}${value === 1 ? '' : 's'}`

@@ -3,6 +3,7 @@
 import { el } from '../shared/dom.js'
 import { count, duration, time } from '../shared/format.js'
 import { changeLimits, closeBreaker, openBreaker, pause, resume } from './acts.js'
+import { permitsOf } from './minutes.js'
 import { badge, bar, keyed, orEmpty, write } from './parts.js'
 
 export class PqOpsModels extends HTMLElement {
@@ -16,7 +17,8 @@ export class PqOpsModels extends HTMLElement {
   }
 
   show ({ models, paused }) {
-    const items = models.map(model => ({ ...model, pause: paused.models.find(one => one.model === model.model) ?? null }))
+    const items = models.map(model =>
+      ({ ...model, pause: paused.models.find(one => one.model === model.model) ?? null }))
     keyed(this._list, items, one => one.model, () => modelCard(this._mayAct))
     orEmpty(this._list, this._nothing, !items.length)
   }
@@ -30,14 +32,16 @@ export function modelCard (mayAct) {
   const sentence = el('p', { class: 'small soft' })
   const used = bar()
   const facts = el('dl', { class: 'facts small' })
-  const press = (deed, danger) => el('button', { class: `button small${danger ? ' danger' : ''}`, type: 'button', onclick: deed })
+  const press = (deed, danger) =>
+    el('button', { class: `button small${danger ? ' danger' : ''}`, type: 'button', onclick: deed })
   const buttons = mayAct && {
     pause: press(() => now.pause ? resume({ model: now.model }) : pause({ model: now.model })),
     breaker: press(() => now.breaker === 'closed' ? openBreaker(now.model) : closeBreaker(now.model)),
     limits: press(() => changeLimits(now))
   }
   return {
-    node: el('li', { class: 'panel model stack' }, title, marks, sentence, el('ul', { class: 'plain' }, used.node), facts,
+    node: el('li', { class: 'panel model stack' }, title, marks, sentence, el('ul', { class: 'plain' }, used.node),
+      facts,
       buttons && el('div', { class: 'row wrap' }, buttons.pause, buttons.breaker, buttons.limits)),
     show (model) {
       now = model
@@ -45,12 +49,9 @@ export function modelCard (mayAct) {
       keyed(marks, marksOf(model), one => one.text, one => ({ node: badge(one.tone, one.text), show () {} }))
       const words = wordsOf(model)
       write(sentence, words)
-      const allowed = model.permitsAllowed
       used.show({
         name: 'Requests, last minute',
-        amount: allowed == null ? `${count(model.permitsUsed ?? 0)}, no limit` : `${count(model.permitsUsed ?? 0)} of ${count(Math.round(allowed))}`,
-        whole: allowed || 1,
-        parts: [{ value: allowed == null ? 0 : model.permitsUsed ?? 0, tone: model.permitsUsed >= allowed ? 'warn' : 'accent' }]
+        ...permitsOf(model)
       })
       keyed(facts, factsOf(model), ([name]) => name, () => fact())
       if (!buttons) return
@@ -66,10 +67,15 @@ function label (button, text, model) {
   button.setAttribute('aria-label', `${text}: ${model}`)
 }
 
+const BREAKERS = {
+  closed: { tone: 'good', text: 'working' },
+  open: { tone: 'bad', text: 'breaker open' },
+  half_open: { tone: 'warn', text: 'being tried' }
+}
+
 function marksOf (model) {
-  const breaker = { closed: { tone: 'good', text: 'working' }, open: { tone: 'bad', text: 'breaker open' }, half_open: { tone: 'warn', text: 'being tried' } }
   return [
-    breaker[model.breaker],
+    BREAKERS[model.breaker],
     model.pause && { tone: 'warn', text: 'paused' },
     model.limitedSeconds > 0 && { tone: 'warn', text: 'asked to slow down' },
     model.listed === false && { tone: 'warn', text: 'not listed by the provider' }

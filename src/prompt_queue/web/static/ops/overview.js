@@ -4,7 +4,9 @@ import './lines.js'
 import { el } from '../shared/dom.js'
 import { time } from '../shared/format.js'
 import { pause, resume } from './acts.js'
-import { depthPanel, errorsPanel, modelsPanel, promisesPanel, sourcesPanel, spendPanel, waitsPanel, workersPanel } from './figures.js'
+import {
+  depthPanel, errorsPanel, modelsPanel, promisesPanel, sourcesPanel, spendPanel, waitsPanel, workersPanel
+} from './figures.js'
 import { flow, tilesOf } from './minutes.js'
 import { badge, keyed, panel, tile, withCode, write } from './parts.js'
 import { stateLine } from './state-line.js'
@@ -12,14 +14,16 @@ import { stateLine } from './state-line.js'
 export class PqOpsOverview extends HTMLElement {
   /** @param {boolean} mayAct whether buttons are shown */
   build (mayAct) {
-    this._button = mayAct && el('button', { class: 'button', type: 'button', onclick: () => this._paused ? resume() : pause() })
+    this._button = mayAct &&
+      el('button', { class: 'button', type: 'button', onclick: () => this._paused ? resume() : pause() })
     this._state = stateLine('h1', this._button)
     this._alerts = el('ul', { class: 'plain stack', 'aria-label': 'Alerts that are firing' })
     this._tiles = el('dl', { class: 'tiles' })
     this._flow = el('pq-lines')
     this._depth = el('pq-lines')
     this._panels = [
-      depthPanel(mayAct), waitsPanel(), errorsPanel(), sourcesPanel(), spendPanel(), modelsPanel(), promisesPanel(), workersPanel()
+      depthPanel(mayAct), waitsPanel(), errorsPanel(), sourcesPanel(), spendPanel(), modelsPanel(), promisesPanel(),
+      workersPanel()
     ]
     const [depth, waits, errors, sources, spend, models, promises, workers] = this._panels.map(one => one.node)
     this.append(

@@ -36,8 +36,10 @@ export function keyed (parent, items, keyOf, make) {
 export function tile (name) {
   const value = el('dd', { class: 'value' }, '–')
   const remark = el('dd', { class: 'remark tiny soft one-line' })
-  const drawing = svg('svg', { class: 'spark', viewBox: `0 0 ${SPARK.width} ${SPARK.height}`, preserveAspectRatio: 'none', 'aria-hidden': 'true' })
-  const node = el('div', { class: 'tile' }, el('dt', { class: 'small soft' }, name), value, remark, el('dd', { 'aria-hidden': 'true' }, drawing))
+  const size = { viewBox: `0 0 ${SPARK.width} ${SPARK.height}`, preserveAspectRatio: 'none' }
+  const drawing = svg('svg', { class: 'spark', 'aria-hidden': 'true', ...size })
+  const node = el('div', { class: 'tile' }, el('dt', { class: 'small soft' }, name), value, remark,
+    el('dd', { 'aria-hidden': 'true' }, drawing))
   return {
     node,
     /** @param {{value: string, remark?: string, values?: number[], tone?: string}} figure */
@@ -48,7 +50,8 @@ export function tile (name) {
       const places = points(values, box)
       fill(drawing, values.length > 1 && [
         svg('path', { class: `area ${tone}`, d: area(places, SPARK.height), transform: 'translate(0 1.5)' }),
-        svg('path', { class: `line ${tone}`, d: line(places), transform: 'translate(0 1.5)', 'vector-effect': 'non-scaling-stroke' })
+        svg('path', { class: `line ${tone}`, d: line(places), transform: 'translate(0 1.5)',
+          'vector-effect': 'non-scaling-stroke' })
       ])
     }
   }
@@ -71,10 +74,12 @@ export function bar ({ extra = null } = {}) {
       name.title = text
       write(amount, said)
       const places = stacked(parts.map(part => part.value), whole)
-      fill(drawing, svg('rect', { class: 'track', width: '100%', height: '100%', rx: 4 }), parts.map(({ tone }, index) => {
+      const drawn = parts.map(({ tone }, index) => {
         const { begin, length } = places[index]
-        return length > 0 && svg('rect', { class: `part ${tone}`, x: share(begin), width: share(length), height: '100%', rx: 2 })
-      }))
+        const box = { x: share(begin), width: share(length), height: '100%', rx: 2 }
+        return length > 0 && svg('rect', { class: `part ${tone}`, ...box })
+      })
+      fill(drawing, svg('rect', { class: 'track', width: '100%', height: '100%', rx: 4 }), drawn)
     }
   }
 }
@@ -82,7 +87,8 @@ export function bar ({ extra = null } = {}) {
 const share = value => `${(Math.min(value, 1) * 100).toFixed(2)}%`
 
 /** What the colours of a chart mean. @param {Array<{name: string, tone: string}>} keys */
-export const legend = keys => el('p', { class: 'readout tiny' }, keys.map(({ name, tone }) => el('span', { class: `key ${tone}` }, name)))
+export const legend = keys =>
+  el('p', { class: 'readout tiny' }, keys.map(({ name, tone }) => el('span', { class: `key ${tone}` }, name)))
 
 /** A part of a page with a heading. */
 export function panel (title, ...children) {
@@ -112,7 +118,8 @@ export function command (text) {
 
 export const badge = (tone, text) => el('span', { class: `badge ${tone}` }, text)
 /** Enough of an id to tell it from others: ids of one minute begin alike. */
-export const shortId = id => el('code', { title: id, class: 'id' }, `${String(id).slice(0, 8)}…${String(id).slice(-4)}`)
+export const shortId = id =>
+  el('code', { title: id, class: 'id' }, `${String(id).slice(0, 8)}…${String(id).slice(-4)}`)
 export const link = (href, ...children) => el('a', { href, 'data-view': true }, ...children)
 
 /** What stands between backticks is a command. */

@@ -20,11 +20,16 @@ export function stateOf (overview) {
   }
   if (!workers.length) {
     return waiting
-      ? { tone: 'bad', title: 'Nobody works: start a worker', sentence: `${jobs}. \`prompt-queue work\` starts a worker.` }
+      ? {
+          tone: 'bad',
+          title: 'Nobody works: start a worker',
+          sentence: `${jobs}. \`prompt-queue work\` starts a worker.`
+        }
       : { tone: 'warn', title: 'Nobody works', sentence: 'Nothing waits, either. `prompt-queue work` starts a worker.' }
   }
   if (alerts.length) {
-    const title = alerts.length === 1 ? 'One thing wants to be looked at' : `${alerts.length} things want to be looked at`
+    const title = alerts.length === 1 ? 'One thing wants to be looked at'
+      : `${alerts.length} things want to be looked at`
     return { tone: 'bad', title, sentence: `${jobs}; ${count(atWork)} at work.` }
   }
   const broken = models.filter(one => one.breaker !== 'closed')
@@ -51,7 +56,9 @@ export function stateOf (overview) {
       sentence: `Jobs go on by themselves in ${duration(Math.max(...limited.map(one => one.limitedSeconds)))}.`
     }
   }
-  if (!waiting && !atWork) return { tone: 'good', title: 'All is well', sentence: 'Nothing waits, and workers are ready.' }
+  if (!waiting && !atWork) {
+    return { tone: 'good', title: 'All is well', sentence: 'Nothing waits, and workers are ready.' }
+  }
   return { tone: 'good', title: 'All is well', sentence: `${jobs}; ${count(atWork)} at work.` }
 }
 

@@ -79,7 +79,8 @@ function ofCall (call) {
     sort: 'call',
     tone: bad ? 'bad' : call.endedAt ? 'good' : 'busy',
     title: `Asked ${call.servedModel ?? call.model ?? call.provider ?? 'the provider'}`,
-    detail: call.endedAt ? facts.join(' · ') : call.state === 'unanswered' ? 'No answer was seen.' : 'The answer has not come yet.',
+    detail: call.endedAt ? facts.join(' · ') : call.state === 'unanswered' ? 'No answer was seen.'
+      : 'The answer has not come yet.',
     source: call
   }
 }
@@ -87,17 +88,17 @@ function ofCall (call) {
 function ofWebhook (one) {
   const tries = one.tries === 1 ? '1 try' : `${one.tries} tries`
   const tone = { delivered: 'good', exhausted: 'bad', disabled: 'bad' }[one.state] ?? 'busy'
-  const title = { delivered: 'Webhook delivered', exhausted: 'Webhook given up', disabled: 'Webhook not sent' }[one.state] ?? 'Webhook on its way'
   return {
     at: one.createdAt,
     sort: 'webhook',
     tone,
-    title,
+    title: DELIVERIES[one.state] ?? 'Webhook on its way',
     detail: [one.type, tries, one.lastStatus && `HTTP ${one.lastStatus}`].filter(Boolean).join(' · '),
     source: one
   }
 }
 
+const DELIVERIES = { delivered: 'Webhook delivered', exhausted: 'Webhook given up', disabled: 'Webhook not sent' }
 const code = data => data.code ? `Because: ${String(data.code).replaceAll('_', ' ')}.` : ''
 const again = data => data.delaySeconds ? `Again in ${duration(data.delaySeconds)}.` : ''
 const sentences = (...parts) => parts.filter(Boolean).join(' ')
@@ -106,7 +107,8 @@ const numbered = (data, words) => data.number > 1 ? `${words} (picture ${data.nu
 const EVENTS = {
   queued: data => ['', 'Queued', data.priority ? `With priority ${data.priority}.` : ''],
   claimed: data => ['busy', 'Taken by a worker', data.worker ?? ''],
-  completed: data => ['good', 'The prompt is there', SOURCES[data.source] ?? (data.model ? `Written by ${data.model}.` : '')],
+  completed: data => ['good', 'The prompt is there',
+    SOURCES[data.source] ?? (data.model ? `Written by ${data.model}.` : '')],
   failed: data => ['bad', 'Failed', sentences(code(data), data.followed && 'With an identical request.')],
   cancelled: data => ['', 'Cancelled', data.savedUsd ? `About ${usd(data.savedUsd)} saved.` : ''],
   retry_scheduled: data => ['warn', 'Failed, and tried again', sentences(code(data), again(data))],
@@ -120,11 +122,13 @@ const EVENTS = {
   unfenced_write: () => ['warn', 'Changed from outside', 'A program wrote the state without holding the job.'],
   pictures: data => ['', 'Its pictures were looked at', ''],
   readmitted: () => ['', 'Back in the line', 'It had been missing from the queue.'],
-  picture_created: data => ['', 'Picture ordered', data.count > 1 ? `${data.count} of them, from ${data.generationModel}.` : `From ${data.generationModel}.`],
+  picture_created: ({ count: pictures, generationModel }) =>
+    ['', 'Picture ordered', `${pictures > 1 ? `${pictures} of them, from` : 'From'} ${generationModel}.`],
   picture_released: data => ['', numbered(data, 'Its prompt is there'), ''],
   picture_submitted: data => ['busy', numbered(data, 'Sent to the provider'), data.predictionId ?? ''],
   picture_resubmitted: data => ['warn', numbered(data, 'Sent again'), 'Nobody knows what became of the first.'],
-  picture_submission_unknown: data => ['warn', numbered(data, 'Sent, and no answer seen'), 'The provider is asked whether it was bought.'],
+  picture_submission_unknown: data =>
+    ['warn', numbered(data, 'Sent, and no answer seen'), 'The provider is asked whether it was bought.'],
   picture_running: data => ['busy', numbered(data, 'Being rendered'), ''],
   picture_hinted: data => ['', numbered(data, 'The provider says there is news'), ''],
   picture_made: data => ['busy', numbered(data, 'Rendered, being saved'), ''],

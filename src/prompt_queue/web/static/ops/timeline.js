@@ -17,7 +17,8 @@ export function timelineList (replay) {
       const text = JSON.stringify(groups)
       if (text === drawn) return
       drawn = text
-      fill(node, groups.flatMap(group => group.attempt ? attempt(group, replay) : group.entries.map(one => step(one, replay))))
+      fill(node, groups.flatMap(group => group.attempt ? attempt(group, replay)
+        : group.entries.map(one => step(one, replay))))
     }
   }
 }
@@ -53,5 +54,6 @@ function step ({ at, sort, tone, title, detail, source }, replay) {
     el('div', { class: 'grow' },
       el('span', { class: 'step-title' }, title),
       detail && el('span', { class: 'small soft block' }, detail)),
-    replay && ended && el('button', { class: 'button small quiet', type: 'button', onclick: () => replay(source) }, 'Send again'))
+    replay && ended && el('button', { class: 'button small quiet', type: 'button', onclick: () => replay(source) },
+      'Send again'))
 }

@@ -22,7 +22,7 @@ import { time } from '../shared/format.js'
 
 /**
  * @param {{code: string, detail: string, until: string | null}} reason
- * @param {{id: string, kind: string, priority: number, userId: string, errorCode: string | null, promptJobId: string | null}} job
+ * @param {{kind: string, priority: number, userId: string, errorCode: string | null, promptJobId: string | null}} job
  * @param {Record<string, any>} overview
  * @returns {Advice}
  */
@@ -32,12 +32,13 @@ export function adviceFor (reason, job, overview) {
   return { acts: [], links: [], command: null, ...found }
 }
 
+const AT_WORK = { prompt: 'processing', picture: 'running' }
 const ADVICE = {
   position: (_, job, overview) => ({
     title: 'Others come first',
     words: slotsOf(overview) + ' Those before it can be looked at, and cancelled where nobody needs them.',
     links: [
-      { label: 'Jobs at work', href: `/ops/jobs?kind=${job.kind}&status=${job.kind === 'prompt' ? 'processing' : 'running'}` },
+      { label: 'Jobs at work', href: `/ops/jobs?kind=${job.kind}&status=${AT_WORK[job.kind]}` },
       { label: 'Jobs that wait', href: `/ops/jobs?kind=${job.kind}&status=queued` }
     ],
     command: 'prompt-queue work'
@@ -46,7 +47,10 @@ const ADVICE = {
   user_cap: (_, job) => ({
     title: 'Its user has enough jobs at work',
     words: 'It starts when one of them ends, or is cancelled. PROMPT_QUEUE_USER_IN_FLIGHT_CAP is the number.',
-    links: [{ label: 'Jobs of this user that are at work', href: `/ops/jobs?kind=prompt&status=processing&userId=${job.userId}` }]
+    links: [{
+      label: 'Jobs of this user that are at work',
+      href: `/ops/jobs?kind=prompt&status=processing&userId=${job.userId}`
+    }]
   }),
 
   rate_gate: (_, job, { models }) => {
@@ -74,18 +78,23 @@ const ADVICE = {
 
   backoff: reason => ({
     title: 'It rests after a failure',
-    words: reason.until ? `It is tried again at ${time(reason.until)}, or now.` : 'It is tried again by itself, or now.',
+    words: reason.until ? `It is tried again at ${time(reason.until)}, or now.`
+      : 'It is tried again by itself, or now.',
     acts: [{ does: 'hasten', label: 'Try now' }]
   }),
 
   paused: (_, job, { paused }) => {
     const band = pauseOf(job.priority, paused.priorities)
     const acts = paused.models.map(one => ({ does: 'resume', label: `Resume ${one.model}`, model: one.model }))
-    if (band) acts.unshift({ does: 'resume', label: `Resume ${bandOf(band)} priority`, priorities: { from: band.from, to: band.to } })
+    if (band) {
+      const priorities = { from: band.from, to: band.to }
+      acts.unshift({ does: 'resume', label: `Resume ${bandOf(band)} priority`, priorities })
+    }
     if (paused.queue) acts.unshift({ does: 'resume', label: 'Resume the queue' })
     const by = paused.queue ?? band ?? paused.models[0]
     const why = by?.reason ? ` and said: “${by.reason}”` : ''
-    return { title: 'It is paused', words: by ? `${by.actor} paused it at ${time(by.since)}${why}.` : 'Resume lets it go on.', acts }
+    const words = by ? `${by.actor} paused it at ${time(by.since)}${why}.` : 'Resume lets it go on.'
+    return { title: 'It is paused', words, acts }
   },
 
   budget: (_, job, { models }) => {
@@ -101,7 +110,7 @@ const ADVICE = {
     }
     return {
       title: 'Retries are rationed',
-      words: 'So much fails that retries have to wait for successes. Look at the models first; it may also be tried now.',
+      words: 'So much fails that retries wait for successes. Look at the models first; it may also be tried now.',
       acts: now,
       links: [{ label: 'Models', href: '/ops/models' }]
     }
@@ -115,7 +124,8 @@ const ADVICE = {
 
   waiting_prompt: (_, job) => ({
     title: job.kind === 'picture' ? 'Its prompt is not there yet' : 'An identical request is being answered',
-    words: job.kind === 'picture' ? 'The job of the prompt says what it waits for.' : 'It gets the same prompt, at no cost.',
+    words: job.kind === 'picture' ? 'The job of the prompt says what it waits for.'
+      : 'It gets the same prompt, at no cost.',
     links: job.promptJobId ? [{ label: 'The job of its prompt', href: `/ops/jobs/${job.promptJobId}` }] : []
   })
 }

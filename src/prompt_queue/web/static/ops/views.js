@@ -5,7 +5,7 @@ const TITLES = { overview: 'Dashboard', jobs: 'Jobs', models: 'Models', workers:
 
 /**
  * @param {string} pathname
- * @returns {{name: string | null, id: string | null, path: string, title: string}} `path`: of the tab that it belongs to
+ * @returns {{name: string | null, id: string | null, path: string, title: string}} `path`: of its tab
  */
 export function viewAt (pathname) {
   const [first = '', second = '', ...rest] = pathname.replace(/^\/ops\/?/, '').replace(/\/$/, '').split('/')

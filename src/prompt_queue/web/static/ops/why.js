@@ -42,7 +42,8 @@ function contents (reason, { words, acts, links, command: line }, press) {
     el('p', {}, withCode(reason.detail)),
     el('p', { class: 'small' }, words),
     press && acts.length > 0 && el('div', { class: 'row wrap' }, acts.map((act, index) =>
-      el('button', { class: `button ${index ? '' : 'primary'}`, type: 'button', onclick: () => press(act) }, act.label))),
+      el('button', { class: `button ${index ? '' : 'primary'}`, type: 'button', onclick: () => press(act) },
+        act.label))),
     line && command(line),
     links.length > 0 && el('p', { class: 'row wrap small' }, links.map(one => link(one.href, one.label)))
   ]

@@ -14,13 +14,15 @@ export function workerRow (most = Infinity) {
   const slots = bar()
   const jobs = el('ul', { class: 'plain doing small' })
   return {
-    node: el('li', { class: 'worker' }, el('div', { class: 'row wrap' }, name, mark, facts), el('ul', { class: 'plain' }, slots.node), jobs),
+    node: el('li', { class: 'worker' }, el('div', { class: 'row wrap' }, name, mark, facts),
+      el('ul', { class: 'plain' }, slots.node), jobs),
     show (worker) {
       const silent = worker.silentSeconds > SILENT_SECONDS
       write(name, worker.name)
       mark.className = `badge ${silent ? 'warn' : 'good'}`
       write(mark, silent ? `silent for ${duration(worker.silentSeconds)}` : 'alive')
-      write(facts, [worker.host, worker.startedSeconds != null && `up for ${duration(worker.startedSeconds)}`].filter(Boolean).join(' · '))
+      write(facts, [worker.host,
+        worker.startedSeconds != null && `up for ${duration(worker.startedSeconds)}`].filter(Boolean).join(' · '))
       slots.show({
         name: 'Slots busy',
         amount: worker.slots == null ? count(worker.busy) : `${count(worker.busy)} of ${count(worker.slots)}`,
@@ -37,7 +39,8 @@ function doingRow (job) {
   return {
     node: el('li', {}, link(`/ops/jobs/${job.jobId}`, shortId(job.jobId)), ' ', facts),
     show (one) {
-      write(facts, [one.kind, one.model, one.sinceSeconds != null && `for ${duration(one.sinceSeconds)}`].filter(Boolean).join(' · '))
+      write(facts, [one.kind, one.model,
+        one.sinceSeconds != null && `for ${duration(one.sinceSeconds)}`].filter(Boolean).join(' · '))
     }
   }
 }
