@@ -44,16 +44,18 @@ check: $(DEV) ## format, lint, types, import floors, SQL, generated files; chang
 	$(BIN)/python tools/configuration_docs.py --check
 	$(BIN)/python tools/failure_docs.py --check
 	$(BIN)/python tools/metrics_docs.py --check
+	$(BIN)/python tools/log_docs.py --check
 	$(BIN)/python tools/grafana_dashboard.py --check
 
 format: $(DEV) ## format the code and mend what can be mended by itself
 	$(BIN)/ruff check --fix-only .
 	$(BIN)/ruff format .
 
-docs: $(DEV) ## write the generated pages again: docs/configuration.md, docs/failures.md, docs/metrics.md, .env.example
+docs: $(DEV) ## write the generated pages again: docs/configuration.md, failures.md, metrics.md, logs.md, .env.example
 	$(BIN)/python tools/configuration_docs.py
 	$(BIN)/python tools/failure_docs.py
 	$(BIN)/python tools/metrics_docs.py
+	$(BIN)/python tools/log_docs.py
 	$(BIN)/python tools/grafana_dashboard.py
 
 pictures: $(DEV) ## lose replies, kill workers, forge webhooks around purchases; ARGS="--submits 50"

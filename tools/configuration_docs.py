@@ -63,9 +63,16 @@ GROUPS = {
         "host",
         "port",
         "public_url",
-        "local_user_id",
+        "allowed_hosts",
+        "allowed_origins",
         "cron_secret",
         "cron_budget_seconds",
+    ),
+    "Identity": (
+        "identity",
+        "supabase_jwt_secret",
+        "token_issuer",
+        "local_user_id",
     ),
     "Cache": ("cache_seconds", "cache_shared"),
     "Webhooks": (
@@ -104,6 +111,7 @@ GROUPS = {
         "retry_jitter",
     ),
     "Alerts": ("alert_thresholds",),
+    "Metrics of workers": ("metrics_port", "metrics_host"),
     "Log": ("log_level", "log_format"),
 }
 

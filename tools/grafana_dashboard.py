@@ -39,7 +39,10 @@ PANELS = (
                                    "(prompt_queue_jobs))", "{{status}}"),)),
     Panel("Waiting by priority", (("max by (priority) (sum by (priority, instance) "
                                    "(prompt_queue_jobs))", "{{priority}}"),)),
-    Panel("Oldest that waits", (("max(prompt_queue_oldest_queued_seconds)", "oldest"),), "s"),
+    Panel("Oldest that waits", (
+        ("max(prompt_queue_oldest_queued_seconds)", "oldest"),
+        ("min(prompt_queue_backlog_age_seconds)", "age of the counts"),
+    ), "s"),
     Panel("Arrivals and endings", (
         ("max(rate(prompt_queue_jobs_created_total[$__rate_interval]))", "created"),
         (_rate("prompt_queue_jobs_completed_total", "source"), "completed: {{source}}"),
@@ -83,13 +86,37 @@ PANELS = (
     ), "ops"),
     Panel("Pictures", (("max by (status) (prompt_queue_pictures)", "{{status}}"),)),
     Panel("Webhooks", (("max by (outcome) (prompt_queue_webhook_messages)", "{{outcome}}"),)),
+    Panel("Tries of webhooks, last 15 minutes",
+          (("max by (outcome) (prompt_queue_webhook_tries_recent)", "{{outcome}}"),)),
     Panel("Answers of the servers", ((
         "sum by (route, status) (rate(prompt_queue_http_request_duration_seconds_count"
         "[$__rate_interval]))", "{{route}} {{status}}"),), "reqps"),
-    Panel("Servers", (
-        ("prompt_queue_event_loop_lag_seconds", "{{instance}}: loop late by (s)"),
-        ("sum by (instance, state) (prompt_queue_pool_connections)", "{{instance}}: {{state}}"),
+    Panel("Event loops, late by", (
+        ("prompt_queue_event_loop_lag_seconds", "{{job}} {{instance}}"),), "s"),
+    Panel("Connections to the database", (
+        ("sum by (job, instance, state) (prompt_queue_pool_connections)",
+         "{{job}} {{instance}}: {{state}}"),
     )),
+    Panel("Slots of each worker", (
+        ("prompt_queue_worker_slots_used", "{{instance}}: {{loop}}"),
+        ("prompt_queue_worker_slots", "{{instance}}: {{loop}}, at most"),
+        ("prompt_queue_worker_leases", "{{instance}}: leases"),
+    )),
+    Panel("Outcomes of each worker", (
+        ("sum by (instance, loop) (rate(prompt_queue_worker_claimed_total[$__rate_interval]))",
+         "{{instance}}: {{loop}} taken"),
+        ("sum by (instance, loop, outcome) "
+         "(rate(prompt_queue_worker_settled_total[$__rate_interval]))",
+         "{{instance}}: {{loop}} {{outcome}}"),
+    ), "ops"),
+    Panel("Workers in trouble", (
+        ("rate(prompt_queue_worker_heartbeats_missed_total[$__rate_interval])",
+         "{{instance}}: heartbeats missed"),
+        ("rate(prompt_queue_worker_leases_lost_total[$__rate_interval])",
+         "{{instance}}: leases lost"),
+        ("rate(prompt_queue_worker_refused_total[$__rate_interval])",
+         "{{instance}}: outcomes too late"),
+    ), "ops"),
     Panel("The database", (
         ("min(prompt_queue_database_up)", "up"),
         ("max(prompt_queue_horizon_seconds)", "oldest transaction (s)"),

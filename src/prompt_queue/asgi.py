@@ -2,34 +2,36 @@
 
 import asyncio
 import contextlib
-import signal
 import socket
-from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 
 import uvicorn
 import uvloop
 from fastapi import FastAPI
-from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+from pydantic import SecretStr
 
 from prompt_queue import __version__
 from prompt_queue.api.clock import DatabaseClock
 from prompt_queue.api.estimates import Estimates
 from prompt_queue.api.forecasts import Forecasts
+from prompt_queue.api.identities import open_identity
 from prompt_queue.api.looks import Looks
-from prompt_queue.api.streams import TRANSPORT
-from prompt_queue.api.traffic import LoopLag
+from prompt_queue.api.transport import Protocol, Server
 from prompt_queue.api.waiting import JobWatch
+from prompt_queue.guards.tickets import TicketSigner
 from prompt_queue.guards.urls import trusted_authorities
 from prompt_queue.jobs.alerts import read_thresholds
 from prompt_queue.server import InitReport, Parts, create_app
 from prompt_queue.settings import DEMO_MODEL_ID, DEMO_ROW_ID, DEMO_USER_ID, Settings
+from prompt_queue.storage.keyfile import read_or_make_key
 from prompt_queue.storage.samples import read_sample, sample_names
 from prompt_queue.store.alert_store import AlertStore
 from prompt_queue.store.database import Database, DatabaseRefused, DatabaseUnavailable
 from prompt_queue.store.embedded import default_data_dir
 from prompt_queue.store.event_store import EventStore
 from prompt_queue.store.intake import Intake
+from prompt_queue.store.key_store import KeyStore
 from prompt_queue.store.measure_store import MeasureStore
 from prompt_queue.store.migrate import MigrationError, migrate, missing_versions, read_migrations
 from prompt_queue.store.model_store import ModelStore
@@ -44,7 +46,8 @@ from prompt_queue.store.wait_store import WaitStore
 from prompt_queue.store.webhook_store import WebhookStore
 from prompt_queue.store.worker_store import WorkerStore
 from prompt_queue.telemetry import Event, log
-from prompt_queue.worker.picture_access import link_signer, local_pictures
+from prompt_queue.vitals import LoopLag
+from prompt_queue.worker.picture_access import LINK_KEY, link_signer, local_pictures
 from prompt_queue.worker.picture_crew import callback_signer
 from prompt_queue.worker.run import build_tick, configure, recognition, webhook_secret_source
 
@@ -134,6 +137,8 @@ async def build(settings: Settings, dsn: str) -> AsyncIterator[FastAPI]:
     async def database_seconds() -> float:
         return (await worker_store.facts()).clock_seconds
 
+    clock = DatabaseClock(database_seconds)
+    resources = contextlib.AsyncExitStack()
     parts = Parts(
         prompt_store=store,
         intake=Intake(database),
@@ -157,7 +162,7 @@ async def build(settings: Settings, dsn: str) -> AsyncIterator[FastAPI]:
         tick=build_tick(settings, database),
         initialise=lambda: initialise(settings, database),
         pending_migrations=schema.pending,
-        clock=DatabaseClock(database_seconds),
+        clock=clock,
         estimates=estimates,
         forecasts=Forecasts(estimates, lambda stats: look_out(waits, stats, ladder)),
         wait_store=waits,
@@ -167,8 +172,22 @@ async def build(settings: Settings, dsn: str) -> AsyncIterator[FastAPI]:
         pool_use=database.use,
         alert_thresholds=read_thresholds(settings.alert_thresholds),
         watch=watch,
-        local_user_id=settings.local_user_id,
-        cron_secret=settings.cron_secret.get_secret_value() if settings.cron_secret else None,
+        identity=await resources.enter_async_context(
+            open_identity(
+                None if settings.asks_for_tokens else settings.local_user_id,
+                demo=settings.demo_mode,
+                issuer=settings.issuer,
+                secret=_plain(settings.supabase_jwt_secret),
+                supabase_url=settings.supabase_url,
+                keys=KeyStore(database),
+                clock=clock,
+            )
+        ),
+        asks_for_tokens=settings.asks_for_tokens,
+        tickets=TicketSigner(read_or_make_key(data_dir / LINK_KEY)),
+        allowed_origins=settings.allowed_origins,
+        allowed_hosts=settings.allowed_hosts,
+        cron_secret=_plain(settings.cron_secret),
         demo_mode=settings.demo_mode,
         stand_in=settings.stand_in,
         picture_stand_in=settings.picture_stand_in,
@@ -190,41 +209,12 @@ async def build(settings: Settings, dsn: str) -> AsyncIterator[FastAPI]:
         lag_watch.cancel()
         await watch.close()
         await picture_watch.close()
+        await resources.aclose()
         await database.close()
 
 
-class Protocol(HttpToolsProtocol):
-    """HTTP that hands the transport to the application: a client that reads nothing is cut."""
-
-    def on_message_begin(self) -> None:
-        super().on_message_begin()
-        self.scope["extensions"] = {TRANSPORT: {"transport": self.transport}}
-
-
-class Server(uvicorn.Server):
-    """Uvicorn that lets waiting requests go before it waits for them, and returns on a signal."""
-
-    def __init__(self, config: uvicorn.Config, before_shutdown: Callable[[], None]) -> None:
-        super().__init__(config)
-        self._before_shutdown = before_shutdown
-
-    @contextlib.contextmanager
-    def capture_signals(self) -> Iterator[None]:
-        """The inherited one raises the signal once more at the end, and would skip clean-up."""
-        loop = asyncio.get_running_loop()
-        numbers = (signal.SIGTERM, signal.SIGINT)
-        for number in numbers:
-            loop.add_signal_handler(number, self.handle_exit, number, None)
-        try:
-            yield
-        finally:
-            for number in numbers:
-                loop.remove_signal_handler(number)
-
-    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
-        """Stop accepting, answer what is waiting, give the rest its grace."""
-        self._before_shutdown()
-        await super().shutdown(sockets)
+def _plain(secret: SecretStr | None) -> str | None:
+    return secret.get_secret_value() if secret else None
 
 
 def server_for(app: FastAPI) -> Server:
@@ -277,5 +267,11 @@ def serve(settings: Settings, dsn: str) -> None:
 
 async def _serve(settings: Settings, dsn: str, listener: socket.socket) -> None:
     async with build(settings, dsn) as app:
-        log(Event.SERVER_STARTED, url=settings.base_url, stand_in=settings.stand_in)
+        log(
+            Event.SERVER_STARTED,
+            level="info" if settings.asks_for_tokens else "warning",
+            url=settings.base_url,
+            stand_in=settings.stand_in,
+            identity=settings.identity_sentence,
+        )
         await server_for(app).serve(sockets=[listener])

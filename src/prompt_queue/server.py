@@ -16,6 +16,7 @@ from prompt_queue.api import (
     job_list,
     jobs,
     manual,
+    me,
     metrics,
     ops,
     ops_acts,
@@ -25,13 +26,14 @@ from prompt_queue.api import (
     ops_overview,
     prompts,
     rows,
+    tickets,
     timelines,
     uploads,
     webhook_deliveries,
     webhook_endpoints,
     webhooks,
 )
-from prompt_queue.api.auth import LocalIdentity
+from prompt_queue.api.cors import CrossOrigin
 from prompt_queue.api.events import Live
 from prompt_queue.api.guard import Door, Envelope
 from prompt_queue.api.ops_look import OverviewLook
@@ -58,7 +60,8 @@ _ROUTERS = (
     timelines.router, webhook_endpoints.router, webhook_deliveries.router,
     job_creation.router, jobs.router, webhooks.router, ops.router, metrics.router,
     ops_overview.router, ops_acts.router, ops_jobs.router, ops_job_page.router,
-    ops_audit.router, pages.router, documentation.router, assets.router,
+    ops_audit.router, me.router, tickets.router,
+    pages.router, documentation.router, assets.router,
 )  # fmt: skip
 # Refused before any statement: wrong password, no such database, not accepting connections.
 _NO_CONNECTION = ("28", "3D", "55000")
@@ -67,6 +70,9 @@ _DESCRIPTION = (
     "`application/problem+json` (RFC 9457) with a `code` that is mirrored in the header "
     "`X-Error-Code`; every answer has an `X-Request-Id`."
 )
+_NO_LOGIN = (
+    "\n\n**No login is configured**: whoever reaches this loopback address is the one local user."
+)
 
 
 def create_app(parts: Parts, version: str) -> FastAPI:
@@ -74,12 +80,21 @@ def create_app(parts: Parts, version: str) -> FastAPI:
     app = FastAPI(
         title="prompt-queue",
         version=version,
-        description=_DESCRIPTION,
+        description=_DESCRIPTION if parts.asks_for_tokens else _DESCRIPTION + _NO_LOGIN,
         docs_url=None,
         redoc_url=None,
         redirect_slashes=False,
         telemetry=request_spans(),
-        middleware=[Middleware(Envelope), Middleware(Door, base_url=parts.base_url)],
+        middleware=[
+            Middleware(Envelope),
+            Middleware(CrossOrigin, origins=parts.allowed_origins),
+            Middleware(
+                Door,
+                base_url=parts.base_url,
+                hosts=parts.allowed_hosts,
+                origins=parts.allowed_origins,
+            ),
+        ],
         exception_handlers={
             Problem: _on_problem,
             HTTPException: _on_http_exception,
@@ -90,10 +105,10 @@ def create_app(parts: Parts, version: str) -> FastAPI:
     app.state.parts = parts
     app.state.live = Live(parts.event_store, Views(parts))
     app.state.overview = OverviewLook(parts)
-    app.state.identity = LocalIdentity(parts.local_user_id)
     app.state.page_facts = PageFacts(
         version=version,
         demo_mode=parts.demo_mode,
+        no_login=not parts.asks_for_tokens,
         stand_in=parts.stand_in,
         picture_stand_in=parts.picture_stand_in,
         makes_pictures=parts.makes_pictures,

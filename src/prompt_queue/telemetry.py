@@ -17,36 +17,70 @@ _least = logging.NOTSET
 
 
 class Event(StrEnum):
-    """Everything that is ever logged."""
+    """Everything that is ever logged, each with what it means: the page docs/logs.md."""
 
-    JOB_SETTLED = "job.settled"
-    JOB_OUTCOME_REFUSED = "job.outcome_refused"
-    JOB_LEASE_LOST = "job.lease_lost"
-    JOB_CRASHED = "job.crashed"
-    JOB_DEGRADED = "job.degraded"
-    WEBHOOK_DELIVERED = "webhook.delivered"
-    WEBHOOK_FAILED = "webhook.failed"
-    WEBHOOK_GIVEN_UP = "webhook.given_up"
-    WEBHOOK_ENDPOINT_DISABLED = "webhook.endpoint_disabled"
-    PARTIALS_DROPPED = "partials.dropped"
-    MODEL_UNLISTED = "model.unlisted"
-    LEASES_FREED = "leases.freed"
-    QUEUE_RENEWED = "queue.renewed"
-    JOBS_READMITTED = "jobs.readmitted"
-    PRUNED = "queue.pruned"
-    HEARTBEAT_MISSED = "heartbeat.missed"
-    ALERT_FIRING = "alert.firing"
-    ALERT_RESOLVED = "alert.resolved"
-    DATABASE_AWAY = "database.away"
-    DATABASE_REFUSED = "database.refused"
-    WORKER_STARTED = "worker.started"
-    WORKER_DRAINING = "worker.draining"
-    WORKER_STOPPED = "worker.stopped"
-    SERVER_STARTED = "server.started"
-    SERVER_ERROR = "server.error"
-    TRACING_UNAVAILABLE = "tracing.unavailable"
-    PROCESS_STARTED = "process.started"
-    PROCESS_ENDED = "process.ended"
+    meaning: str
+
+    def __new__(cls, name: str, meaning: str) -> "Event":
+        """An event is its name; no event goes without a meaning."""
+        event = str.__new__(cls, name)
+        event._value_, event.meaning = name, meaning
+        return event
+
+    JOB_SETTLED = "job.settled", "What came of an attempt was written down."
+    JOB_OUTCOME_REFUSED = (
+        "job.outcome_refused",
+        "What came of an attempt no longer counted: the job is another worker's, or over.",
+    )
+    JOB_LEASE_LOST = "job.lease_lost", "A lease ran out or was taken; the attempt was given up."
+    JOB_CRASHED = "job.crashed", "A bug of ours, with its traceback; the job is tried again."
+    JOB_DEGRADED = (
+        "job.degraded",
+        "No model wrote the prompt: a template or the existing prompt took its place.",
+    )
+    WEBHOOK_DELIVERED = "webhook.delivered", "The receiver took the message."
+    WEBHOOK_FAILED = "webhook.failed", "The receiver did not take the message; it is sent again."
+    WEBHOOK_GIVEN_UP = "webhook.given_up", "The message is not sent again."
+    WEBHOOK_ENDPOINT_DISABLED = (
+        "webhook.endpoint_disabled",
+        "An endpoint is gone, or has failed for days; nothing is sent there any more.",
+    )
+    PARTIALS_DROPPED = (
+        "partials.dropped",
+        "Text of an unfinished answer was not shown; the answer itself is not touched.",
+    )
+    MODEL_UNLISTED = "model.unlisted", "The account does not list a model that is to be asked."
+    LEASES_FREED = "leases.freed", "Jobs of workers that died or hung were taken from them."
+    QUEUE_RENEWED = (
+        "queue.renewed",
+        "The queue's table was written anew, because an old transaction kept its dead rows.",
+    )
+    JOBS_READMITTED = "jobs.readmitted", "Jobs that had lost their place in the queue got it back."
+    PRUNED = "queue.pruned", "What is kept no longer was deleted."
+    HEARTBEAT_MISSED = (
+        "heartbeat.missed",
+        "A heartbeat did not reach the database, or the loop stands; leases run out if it lasts.",
+    )
+    ALERT_FIRING = "alert.firing", "An alert rule began to fire; `sentence` says what to do."
+    ALERT_RESOLVED = "alert.resolved", "An alert is over."
+    DATABASE_AWAY = "database.away", "The database did not answer; it is asked again."
+    DATABASE_REFUSED = "database.refused", "The database refused a statement; look at `reason`."
+    WORKER_STARTED = "worker.started", "A worker takes jobs from now on."
+    WORKER_DRAINING = "worker.draining", "A worker takes no more jobs and ends those that it has."
+    WORKER_STOPPED = "worker.stopped", "A worker has ended; `tally` is what it did."
+    METRICS_LISTENING = "metrics.listening", "A worker answers GET /metrics there."
+    METRICS_UNAVAILABLE = (
+        "metrics.unavailable",
+        "The metrics port of a worker is not to be had; it works on without.",
+    )
+    SERVER_STARTED = "server.started", "The HTTP server answers from now on."
+    SERVER_ERROR = "server.error", "A bug of ours, with its traceback; the client got a 500."
+    TRACING_UNAVAILABLE = (
+        "tracing.unavailable",
+        "Traces are asked for and cannot be sent, `reason` says why; work goes on without them.",
+    )
+    PROCESS_STARTED = "process.started", "`up` has started a process."
+    PROCESS_ENDED = "process.ended", "A process of `up` has ended; it is started again."
 
 
 def _redact_values(

@@ -67,6 +67,8 @@ async def test_a_problem_is_complete(api: Api) -> None:
 
 
 ROUTES = {
+    "/api/me": {"get"},
+    "/api/tickets": {"post"},
     "/api/events": {"get"},
     "/metrics": {"get"},
     "/api/jobs/{jobId}/events": {"get"},

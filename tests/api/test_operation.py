@@ -220,5 +220,5 @@ async def test_health_with_the_database_down(
 
 def test_only_loopback_is_bound(tmp_path: Path) -> None:
     """Without an identity provider the settings refuse any other address, and say why."""
-    with pytest.raises(Exception, match="no identity provider"):
+    with pytest.raises(Exception, match="without an identity"):
         load_settings({}, tmp_path / "no.env", host="192.168.1.5")

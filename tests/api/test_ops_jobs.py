@@ -7,6 +7,7 @@ from uuid import UUID, uuid4
 
 import pytest
 
+from prompt_queue.settings import DEMO_USER_ID
 from prompt_queue.store.prompt_store import PromptStore
 from tests.api.conftest import CRON_SECRET
 from tests.api.running import PHOTO, QUEUE, Api, complete, fail, finish, running
@@ -55,7 +56,7 @@ async def test_filters_find_the_jobs_they_name(api: Api, store: PromptStore, dem
     waiting = await api.queued(demo, priority=2)
     at_work = await api.queued(demo, priority=7)
     await store.claim(1, "tester", 30)
-    user = str(api.parts.local_user_id)
+    user = str(DEMO_USER_ID)
     assert await listed(api) == [at_work, waiting, broken, done]
     for filters, expected in (
         ({"status": "queued"}, [waiting]),
@@ -124,7 +125,7 @@ async def test_a_list_of_pictures(api: Api, demo: UUID) -> None:
         ({"q": second["promptJobId"]}, [second]),
         ({"q": first["jobId"][:18]}, [first]),
         ({"userId": uuid4()}, []),
-        ({"userId": api.parts.local_user_id, "status": "queued"}, [first]),
+        ({"userId": str(DEMO_USER_ID), "status": "queued"}, [first]),
     ):
         found = await listed(api, kind="picture", **filters)
         assert found == [one["jobId"] for one in expected], filters
@@ -146,7 +147,7 @@ async def test_the_page_of_a_prompt_tells_all(api: Api, store: PromptStore, demo
     await store.claim(1, "other", 30)
     page = (await api.get(f"{JOBS}/{job}", headers=OPERATOR)).body
     assert (page["kind"], page["job"]["promptJobId"], page["userId"]) == (
-        "prompt", job, str(api.parts.local_user_id)
+        "prompt", job, str(DEMO_USER_ID)
     )  # fmt: skip
     assert [(one["worker"], one["outcome"]) for one in page["attempts"]] == [
         ("tester", "failed"), ("other", None)
@@ -155,7 +156,7 @@ async def test_the_page_of_a_prompt_tells_all(api: Api, store: PromptStore, demo
     kinds = [event["kind"] for event in page["timeline"]["events"]]
     assert kinds == ["queued", "claimed", "failed", "retried", "claimed"]
     retried = page["timeline"]["events"][3]
-    assert (retried["actor"], retried["reason"]) == ("http", "try once more")
+    assert (retried["actor"], retried["reason"]) == ("cron", "try once more")
     assert page["receipts"]["calls"] == page["receipts"]["unresolved"] == 1
     assert page["timeline"]["calls"][0]["leg"] == "prompt"
 
@@ -200,7 +201,7 @@ async def test_many_jobs_at_once(api: Api, store: PromptStore, demo: UUID) -> No
     for job, kind in ((waiting, "cancelled"), (pictures, "picture_cancelled")):
         page = (await api.get(f"{JOBS}/{job}", headers=OPERATOR)).body
         (event,) = [one for one in page["timeline"]["events"] if one["kind"] == kind]
-        assert (event["actor"], event["reason"]) == ("http", "a mistake")
+        assert (event["actor"], event["reason"]) == ("cron", "a mistake")
 
 
 async def test_a_filter_retries_what_failed_and_fits(
@@ -242,7 +243,7 @@ async def test_every_act_is_in_the_audit(api: Api, store: PromptStore, demo: UUI
     await store.supply(UUID(await api.queued(demo)), "Blue.", None, "cli:me", successor=False)
     first = (await api.get("/api/ops/audit?limit=2", headers=OPERATOR)).body
     assert [(one["act"], one["actor"]) for one in first["data"]] == [
-        ("supplied", "cli:me"), ("cancelled", "http")
+        ("supplied", "cli:me"), ("cancelled", "cron")
     ]  # fmt: skip
     assert first["data"][1]["about"] == job
     assert first["data"][1]["reason"] == "a mistake"

@@ -4,11 +4,13 @@ from axe_playwright_python.async_playwright import Axe
 from playwright.async_api import Page
 
 THEMES = ("light", "dark")
-# Colours on their way from one theme to the other are nobody's.
-SETTLED = """new Promise(done => requestAnimationFrame(() => requestAnimationFrame(() => {
-  const moving = document.getAnimations().filter(one => one instanceof CSSTransition)
-  Promise.allSettled(moving.map(one => one.finished)).then(() => done())
-})))"""
+# Colours of the theme before, half-way to those of this one, are nobody's contrast.
+SETTLED = """async () => {
+  const frame = () => new Promise(requestAnimationFrame)
+  await frame()
+  await frame()
+  await Promise.allSettled(document.getAnimations().map(one => one.finished))
+}"""
 
 
 async def violations(page: Page) -> list[str]:

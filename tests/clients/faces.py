@@ -65,6 +65,7 @@ class Face:
     base_url: str = ""
     token: str | None = None
     tokens: Sequence[str] = ()
+    act_for: str | None = None
     patience: dict[str, float] = field(default_factory=dict)
 
     async def do(self, operation: str, **given: Any) -> Any:
@@ -91,7 +92,9 @@ class Blocking(Face):
 
     def _do(self, operation: str, given: dict[str, Any]) -> Any:
         patience, most = Patience(**self._patience), given.pop("take", None)
-        with PromptQueue(self.base_url, self._token(), patience=patience) as queue:
+        with PromptQueue(
+            self.base_url, self._token(), patience=patience, act_for=self.act_for
+        ) as queue:
             try:
                 found = _start(queue, operation, given)
                 if isinstance(found, Iterator):
@@ -107,7 +110,9 @@ class Looping(Face):
 
     async def do(self, operation: str, **given: Any) -> Any:
         patience, most = Patience(**self._patience), given.pop("take", None)
-        async with AsyncPromptQueue(self.base_url, self._token(), patience=patience) as queue:
+        async with AsyncPromptQueue(
+            self.base_url, self._token(), patience=patience, act_for=self.act_for
+        ) as queue:
             try:
                 found = _start(queue, operation, given)
                 if isinstance(found, AsyncIterator):
@@ -143,6 +148,7 @@ class JavaScript(Face):
                 "baseUrl": self.base_url,
                 "token": self.token,
                 "tokens": list(self.tokens) or None,
+                "actFor": self.act_for,
                 "patience": {_camel(k): v * 1000 for k, v in self._patience.items()},
             },
             "operation": operation,

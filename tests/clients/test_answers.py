@@ -73,6 +73,16 @@ async def test_the_token_is_sent_as_bearer(face: Face, server: Scripted, tokens:
     assert sent == [f"Bearer {token}" for token in tokens]
 
 
+async def test_a_key_acts_for_the_user_who_is_named(face: Face, server: Scripted) -> None:
+    """With each request; without a name, nothing is said of anybody."""
+    face.token = "pq_0123456789ab_key"
+    server.steps = [says({}), says({})]
+    await face.do("stats")
+    face.act_for = JOB_ID
+    await face.do("stats")
+    assert [one.headers.get("x-act-for") for one in server.seen] == [None, JOB_ID]
+
+
 async def test_a_redirect_gets_no_token(face: Face, server: Scripted) -> None:
     """It is not followed, so the token goes nowhere else."""
     face.token = "secret-token"

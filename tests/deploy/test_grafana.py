@@ -6,7 +6,9 @@ import subprocess
 from pathlib import Path
 
 from prompt_queue.api.exposition import METRICS, TIMES, UP
-from prompt_queue.api.traffic import ANSWERS, LAG, POOL
+from prompt_queue.api.traffic import ANSWERS
+from prompt_queue.vitals import LAG, POOL
+from prompt_queue.worker.exposition import WORKER_METRICS
 from tests.deploy.programs import installed
 from tests.deploy.reading import DEPLOY
 
@@ -32,7 +34,7 @@ def test_every_query_can_be_parsed(tmp_path: Path) -> None:
 
 def test_every_query_asks_for_metrics_that_there_are() -> None:
     """A metric that was renamed fails here, and so does one that no panel shows."""
-    named = {UP[0], LAG[0], POOL[0]} | {metric.name for metric in METRICS}
+    named = {UP[0], LAG[0], POOL[0]} | {metric.name for metric in (*METRICS, *WORKER_METRICS)}
     buckets = {f"{times.name}_bucket" for times in TIMES} | {f"{ANSWERS[0]}_count"}
     asked = set(re.findall(r"\bprompt_queue_\w+", " ".join(QUERIES)))
     assert asked <= named | buckets

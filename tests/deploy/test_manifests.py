@@ -29,6 +29,7 @@ CHECK_SCHEMA = Path(sysconfig.get_path("scripts")) / "check-jsonschema"
 KUBERNETES = ("1.31", "1.37")
 # What a worker needs after the drain: to settle, to say goodbye, to close its connections.
 AFTER_THE_DRAIN = 15.0
+EVERYWHERE = "0.0.0.0"  # noqa: S104 - inside a container
 PROGRAMS = [unit for unit in UNITS if "prompt-queue " in "".join(unit_values(unit, "ExecStart"))]
 
 
@@ -173,4 +174,36 @@ def test_units_share_one_account_and_one_folder(unit: Path) -> None:
     """Server and workers need the same uploads and the same key."""
     assert unit_values(unit, "User") == ["prompt-queue"]
     assert unit_values(unit, "StateDirectory") == ["prompt-queue"]
-    assert unit_values(unit, "EnvironmentFile") == ["/etc/prompt-queue/prompt-queue.env"]
+    shared, *own = unit_values(unit, "EnvironmentFile")
+    assert shared == "/etc/prompt-queue/prompt-queue.env"
+    assert own in ([], ["-/etc/prompt-queue/worker-%i.env"])
+
+
+def test_prometheus_finds_each_worker() -> None:
+    """Its configuration, the settings, ports, annotations and the network policy name one port."""
+    jobs = yaml.safe_load((DEPLOY / "compose" / "prometheus.yml").read_text("utf-8"))
+    (job,) = (one for one in jobs["scrape_configs"] if "dns_sd_configs" in one)
+    (found,) = job["dns_sd_configs"]
+    told = compose_services()["worker"]["environment"]
+    assert found["names"] == ["worker"]
+    assert str(found["port"]) == told["PROMPT_QUEUE_METRICS_PORT"]
+    assert told["PROMPT_QUEUE_METRICS_HOST"] == EVERYWHERE
+    (deployment,) = (
+        one for one in documents()
+        if (one["kind"], one["metadata"]["name"]) == ("Deployment", "prompt-queue-worker")
+    )  # fmt: skip
+    (worker,) = deployment["spec"]["template"]["spec"]["containers"]
+    (port,) = worker["ports"]
+    env = {one["name"]: one["value"] for one in worker["env"]}
+    assert env["PROMPT_QUEUE_METRICS_HOST"] == EVERYWHERE
+    notes = deployment["spec"]["template"]["metadata"]["annotations"]
+    assert notes["prometheus.io/path"] == "/metrics"
+    ports = {env["PROMPT_QUEUE_METRICS_PORT"], notes["prometheus.io/port"]}
+    assert ports == {str(port["containerPort"])}
+    (policy,) = (
+        one for one in documents()
+        if (one["kind"], one["metadata"]["name"]) == ("NetworkPolicy", "prompt-queue-worker")
+    )  # fmt: skip
+    (rule,) = policy["spec"]["ingress"]
+    assert rule["ports"] == [{"port": port["name"]}]
+    assert rule["from"]

@@ -8,7 +8,7 @@ import pytest
 import typer
 from fastapi.routing import APIRoute
 
-from prompt_queue.api.auth import require_cron_secret, require_operator
+from prompt_queue.api.auth import require_cron_secret, require_ops_read, require_ops_write
 from prompt_queue.cli.commands import app
 from prompt_queue.guards.callbacks import CALLBACK_PATH
 from prompt_queue.server import _ROUTERS
@@ -147,4 +147,5 @@ def test_the_gateway_opens_only_what_has_a_lock_of_its_own() -> None:
     assert len({route.path for route in opened}) == 8
     for route in opened:
         guards = {one.call for one in route.dependant.dependencies}
-        assert guards & {require_cron_secret, require_operator}, route.path
+        operators = {require_cron_secret, require_ops_read, require_ops_write}
+        assert guards & operators, route.path

@@ -3,13 +3,21 @@
 import pytest
 
 from prompt_queue.jobs.alerts import RULES, firing, read_thresholds
-from prompt_queue.jobs.measures import Breaker, Depth, Horizon, Measures, RecentJobs, TableRows
+from prompt_queue.jobs.measures import (
+    Breaker,
+    Depth,
+    Horizon,
+    Measures,
+    RecentJobs,
+    TableRows,
+    WebhookTries,
+)
 
 _BROKE = Breaker("grok-4.7", "open", "out_of_credit", 10.0, None, None)
 _OPEN = Breaker("grok-4.7", "half_open", "server_error", 400.0, None, None)
 CASES = {
-    "depth": Measures(workers=1, depth=(Depth("ready", 5, 10_001, 1.0),)),
-    "oldest": Measures(workers=1, depth=(Depth("delayed", 5, 1, 301.0),)),
+    "depth": Measures(workers=1, depth=(Depth("ready", 5, 10_001),)),
+    "oldest": Measures(workers=1, depth=(Depth("delayed", 5, 1),), oldest_seconds=301.0),
     "error_rate": Measures(completed_last_hour=8, failed_last_hour=2),
     "processing": Measures(completed_last_hour=1, processing_seconds=61.0),
     "templates": Measures(
@@ -17,23 +25,26 @@ CASES = {
             RecentJobs("completed", "model", None, 7), RecentJobs("completed", "template", None, 3)
         )
     ),
-    "no_worker": Measures(workers=0, depth=(Depth("ready", 5, 1, 1.0),)),
+    "no_worker": Measures(workers=0, depth=(Depth("ready", 5, 1),)),
     "out_of_credit": Measures(breakers=(_BROKE,)),
     "breaker_open": Measures(breakers=(_OPEN,)),
-    "webhooks": Measures(webhooks=(("delivered", 90), ("exhausted", 6), ("disabled", 4))),
+    "webhooks": Measures(webhook_tries=WebhookTries(7, 3)),
     "promises": Measures(promises=(("done", 50, 0.7),)),
     "dead_rows": Measures(tables=(TableRows("prompt_job_queue", 1_000, 60_000),)),
     "horizon": Measures(horizon=Horizon(7, "psql", "idle in transaction", 601.0)),
 }  # fmt: skip
 WELL = Measures(
     workers=1,
-    depth=(Depth("ready", 5, 10, 5.0), Depth("processing", 5, 3, 900.0)),
+    depth=(Depth("ready", 5, 10), Depth("processing", 5, 3)),
+    oldest_seconds=5.0,
     completed_last_hour=100,
     failed_last_hour=5,
     processing_seconds=12.0,
     recent_jobs=(RecentJobs("completed", "template", None, 9),),
     breakers=(Breaker("grok-4.7", "closed", "out_of_credit", 0.0, 1.0, 2.0),),
-    webhooks=(("delivered", 99), ("exhausted", 1), ("pending", 500)),
+    # What was given up long ago wakes nobody now.
+    webhooks=(("delivered", 9), ("exhausted", 100), ("pending", 500)),
+    webhook_tries=WebhookTries(80, 20),
     promises=(("done", 50, 0.9),),
     tables=(TableRows("prompt_job_queue", 10, 49_000),),
     horizon=Horizon(7, "psql", "active", 3.0),

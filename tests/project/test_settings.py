@@ -132,7 +132,7 @@ def test_an_address_that_others_reach_is_refused_with_the_reason(
     given(HOST=host)
     (line,) = refusal()
     assert f"PROMPT_QUEUE_HOST={host} is not a loopback address" in line
-    assert "no identity provider is configured" in line
+    assert "without an identity anybody on the network" in line
 
 
 @pytest.mark.parametrize(

@@ -25,16 +25,18 @@ OPEN = (
     "insert into prompt_model_health (model, state, cause, opened_at) "
     "values ('grok-4.7', 'open', '{}', clock_timestamp() - interval '{}')"
 )
-OUTCOMES = (
-    "drop function if exists public.webhook_outcomes(); "
-    "create function public.webhook_outcomes() returns table (outcome text, messages bigint) "
-    "language sql as $$ values ('delivered', 80::bigint), ('exhausted', 20) $$"
+TRIES = (
+    "with message as (insert into webhook_messages (user_id, url, type, subject, payload) "
+    f"values ('{DEMO_USER_ID}', 'https://e.com', 'prompt.failed', gen_random_uuid(), '{{}}') "
+    "returning id) "
+    "insert into webhook_tries (message_id, number, at, milliseconds, status, error) "
+    "select m.id, n, now() - n * interval '1 minute', 5, case when n > 8 then 204 else 500 end, "
+    "case when n > 8 then null else 'It answered 500.' end from message m, generate_series(1, 12) n"
 )
 COVERAGE = (
-    "drop function if exists public.prompt_promise_coverage(int); "
-    "create function public.prompt_promise_coverage(p_hours int default 24) returns table "
-    "(kind text, kept bigint, scored bigint, coverage numeric) "
-    "language sql as $$ values ('done', 30::bigint, 60::bigint, 0.5) $$"
+    "insert into prompt_promise_tally (at, kind, kept, scored) "
+    "values (now() - interval '1 hour', 'done', 30, 40), (now(), 'done', 0, 20), "
+    "(now() - interval '2 days', 'done', 1000, 1000)"
 )
 DEAD = (
     "alter table provider_calls set (autovacuum_enabled = false); begin; "
@@ -56,13 +58,14 @@ ON_PURPOSE = {
     ),
     "templates": (
         JOB + "'https://e.com/t', 'completed', 'Blue.', 'template' from generate_series(1, 10); "
-        "insert into prompt_job_events (job_id, user_id, kind) "
-        "select id, user_id, 'completed' from prompt_generation_jobs", ""
+        "insert into prompt_job_events (job_id, user_id, kind, data) "
+        "select id, user_id, 'completed', jsonb_build_object('source', source) "
+        "from prompt_generation_jobs", ""
     ),
     "no_worker": (QUEUED, ""),
     "out_of_credit": (OPEN.format("out_of_credit", "1 second"), "grok-4.7"),
     "breaker_open": (OPEN.format("server_error", "10 minutes"), "grok-4.7"),
-    "webhooks": (OUTCOMES, ""),
+    "webhooks": (TRIES, ""),
     "promises": (COVERAGE, "done"),
     "dead_rows": (DEAD, "provider_calls"),
 }  # fmt: skip

@@ -408,3 +408,92 @@ async def test_heartbeats_rewrite_no_index(crowded: asyncpg.Connection) -> None:
         after = await crowded.fetchrow(hot, "prompt_job_queue")
     assert after["n_tup_upd"] - before["n_tup_upd"] == 5
     assert after["n_tup_hot_upd"] - before["n_tup_hot_upd"] == 5
+
+
+async def test_a_look_at_the_whole_queue_reads_few_rows(crowded: asyncpg.Connection) -> None:
+    """What /metrics and the alert rules ask: however long the queue and its past are."""
+    await crowded.execute(
+        "insert into provider_calls (call_id, job_id, user_id, model, state, started_at) "
+        "select gen_random_uuid(), gen_random_uuid(), gen_random_uuid(), 'm', 'answered', "
+        "now() - interval '1 hour' - n * interval '1 second' from generate_series(1, 50000) n"
+    )
+    await crowded.execute(
+        "insert into prompt_promises (job_id, priority, start_base, start_spread, start_p50, "
+        "start_p90, done_base, done_spread, done_p50, done_p90, done_kept, done_scored_at) "
+        "select id, 5, 1, 1, 1, 1, 1, 1, 1, 1, true, now() "
+        "from prompt_generation_jobs where status = 'completed'"
+    )
+    await crowded.execute(
+        "with message as (insert into webhook_messages (user_id, url, type, subject, payload) "
+        "select gen_random_uuid(), 'https://e.com', 'prompt.failed', gen_random_uuid(), '{}' "
+        "from generate_series(1, 50000) returning id) "
+        "insert into webhook_tries (message_id, number, at, milliseconds) "
+        "select m.id, 1, now() - interval '3 hours' * random(), 5 from message m"
+    )
+    named = queries()
+    asked: list[tuple[str, tuple[object, ...], int]] = [
+        ("measures_rates", (), 10), ("measures_backlog", (), 0),
+        ("measures_recent_jobs", (), 3_100), ("measures_totals", (), 20),
+        ("measures_webhooks", (), 0),
+        ("measures_webhook_tries", (), 2_100), ("measures_promises", (), 0),
+        ("measures_dead_rows", (), 0), ("measures_horizon", (), 0), ("sum_up", (), 20),
+        ("note_alerts", ("[]", None), 0), ("alerts_since", (), 0),
+    ]  # fmt: skip
+    assert {name for name in named if name.startswith("measures_")} <= {name for name, *_ in asked}
+    for fresh in (False, True):
+        if fresh:
+            await crowded.execute("analyze")
+        # Behind, it reads what it adds: 20,000 events, their jobs, 20,000 calls twice.
+        await crowded.execute("update prompt_queue_totals_read set event_id = 0, seen_id = 0")
+        await crowded.execute("update prompt_queue_totals_read set calls_until = '-infinity'")
+        scans, rows = await touched(crowded, named["sum_up"])
+        assert (scans, rows <= 85_000) == (0, True), (scans, rows)
+        await crowded.execute(
+            "update prompt_queue_totals_read set calls_until = now() - interval '30 minutes', "
+            "event_id = (select max(id) from prompt_job_events), "
+            "seen_id = (select max(id) from prompt_job_events)"
+        )
+        await crowded.fetch(named["measures_backlog"])
+        for name, values, most in asked:
+            scans, rows = await touched(crowded, named[name], *values)
+            assert (scans, rows <= most) == (0, True), (name, scans, rows, fresh)
+
+
+async def test_pruning_promises_reads_what_it_deletes(crowded: asyncpg.Connection) -> None:
+    """Young ones are not looked at."""
+    await crowded.execute(
+        "insert into prompt_promises (job_id, made_at, priority, start_base, start_spread, "
+        "start_p50, start_p90, done_base, done_spread, done_p50, done_p90) "
+        "select j.id, case when row_number() over () <= 300 then now() - interval '8 days' "
+        "else now() end, 5, 1, 1, 1, 1, 1, 1, 1, 1 from prompt_generation_jobs j"
+    )
+    for fresh in (False, True):
+        if fresh:
+            await crowded.execute("analyze prompt_promises")
+        scans, rows = await touched(crowded, queries()["prune_promises"], 7.0, 100)
+        assert (scans, rows <= 400) == (0, True), (scans, rows, fresh)
+
+
+async def test_a_count_serves_whoever_asks_soon_afterwards(crowded: asyncpg.Connection) -> None:
+    """It is right, one process makes it, and what is queued meanwhile waits for the next one."""
+    count = (
+        "select sum(jobs)::int as jobs, max(seconds) as age "
+        "from prompt_queue_backlog($1) where kind = 'prompt'"
+    )
+    first = await crowded.fetchrow(count, 1e6)
+    assert first["jobs"] == CROWDED
+    await crowded.execute("delete from prompt_job_queue where priority = 3")
+    kept = await crowded.fetchrow(count, 1e6)
+    assert (kept["jobs"], kept["age"] > first["age"]) == (CROWDED, True)
+    assert await touched(crowded, count, 1e6) == (0, 0)
+    anew = await crowded.fetchrow(count, 0.001)
+    assert (anew["jobs"], anew["age"] < kept["age"]) == (CROWDED - CROWDED // 10, True)
+    # What is counted in no time is counted each time.
+    await crowded.execute(
+        "delete from prompt_job_queue where job_id <> (select min(job_id::text)"
+        "::uuid from prompt_job_queue)"
+    )
+    await crowded.execute("vacuum prompt_job_queue")
+    assert (await crowded.fetchrow(count, 0.001))["jobs"] == 1
+    await crowded.execute("delete from prompt_job_queue")
+    assert (await crowded.fetchrow(count, 1e6))["jobs"] is None

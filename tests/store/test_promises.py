@@ -10,6 +10,7 @@ import pytest
 from prompt_queue.jobs.eta import Expectation, Forecast, Pace
 from prompt_queue.jobs.outcome import Done, GeneratedPrompt
 from prompt_queue.store.database import Database
+from prompt_queue.store.migrate import migrate, read_migrations
 from prompt_queue.store.prompt_store import PromptStore
 from prompt_queue.store.rows import outcome_as_json
 from prompt_queue.store.wait_store import Leg, Promise, WaitStore
@@ -140,3 +141,24 @@ async def test_old_promises_are_forgotten(desk: Desk) -> None:
     await desk.promised()
     assert await desk.waits.prune(7) == 0
     assert await desk.waits.prune(0) == 1
+
+
+async def test_promises_of_before_there_was_a_tally_are_in_it(empty_database_url: str) -> None:
+    """Whoever upgrades keeps what was published about the last day."""
+    migrations = read_migrations()
+    before = [one for one in migrations if one.version < "20261126191000"]
+    await migrate(empty_database_url, before)
+    connection = await asyncpg.connect(empty_database_url, statement_cache_size=0)
+    await connection.execute(
+        "insert into prompt_promises (job_id, leg, priority, start_base, start_spread, start_p50, "
+        "start_p90, done_base, done_spread, done_p50, done_p90, start_kept, done_kept, "
+        "start_scored_at, done_scored_at) select gen_random_uuid(), l.leg, 5, 1, 1, 1, 1, 1, 1, 1, "
+        "1, n < 3, n < 2, now(), case when n < 4 then now() end "
+        "from generate_series(1, 4) n, (values ('prompt'), ('picture')) l (leg)"
+    )
+    await connection.close()
+    await migrate(empty_database_url, migrations)
+    database = await Database.open(empty_database_url, size=1)
+    found = {one.kind: (one.kept, one.scored) for one in await WaitStore(database).coverage()}
+    await database.close()
+    assert found == {"start": (2, 4), "done": (1, 3), "picture": (1, 3)}

@@ -84,6 +84,38 @@ async def calls(database: Database) -> dict[tuple[str, ...], float]:
     return {labels: value for (name, labels), value in measures.totals.items() if name == "calls"}
 
 
+async def test_a_call_without_an_answer_is_waited_for(
+    database: Database, sql: asyncpg.Connection
+) -> None:
+    """What began after it counts all the same, and it counts as what it turns out to be."""
+    open_call = uuid4()
+    for call, minutes, state in (
+        (uuid4(), 5, "answered"), (open_call, 4, "sent"), (uuid4(), 3, "answered"),
+    ):  # fmt: skip
+        await sql.execute(
+            "insert into provider_calls (call_id, job_id, user_id, model, state, started_at) "
+            "values ($1, $1, $1, 'grok', $2, clock_timestamp() - $3 * interval '1 minute')",
+            call, state, minutes,
+        )  # fmt: skip
+    passed = (
+        "select count(*) from provider_calls c "
+        "join prompt_queue_totals_read r on c.started_at <= r.calls_until"
+    )
+    for _ in range(2):
+        assert await calls(database) == {("prompt", "grok", "ok"): 2}
+    assert await sql.fetchval(passed) == 1
+    await sql.execute(
+        "update provider_calls set state = 'answered', error_code = 'transient' where call_id = $1",
+        open_call,
+    )
+    for _ in range(2):
+        assert await calls(database) == {
+            ("prompt", "grok", "ok"): 2,
+            ("prompt", "grok", "transient"): 1,
+        }
+    assert await sql.fetchval(passed) == 3
+
+
 async def test_many_looks_at_once_count_once(database: Database, sql: asyncpg.Connection) -> None:
     """Servers and janitors sum up at the same time; one does it, the others read."""
     for _ in range(20):

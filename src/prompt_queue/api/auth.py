@@ -1,44 +1,109 @@
-"""Who is calling, and who may press the operator's buttons."""
+"""What each route asks of its caller, said in one way: a dependency that names a scope."""
 
 import hashlib
 import hmac
-from dataclasses import dataclass
-from typing import Annotated
-from uuid import UUID
+from typing import Annotated, Final
 
-from fastapi import Depends, Request
+from fastapi import Depends, Query, Request
 
+from prompt_queue.api.callers import REALM, Caller, Kind, forbidden, unauthorized
 from prompt_queue.api.parts import Parts, parts_of
 from prompt_queue.api.problems import Problem
+from prompt_queue.api.requests import parse_uuid
+from prompt_queue.jobs.scopes import OPERATION, OWN, Scope, covers
+
+PartsOf = Annotated[Parts, Depends(parts_of)]
+_CRON: Final = Caller(kind=Kind.CRON, actor="cron", scopes=OPERATION)
 
 
-@dataclass(frozen=True, slots=True)
-class Caller:
-    """The user on whose behalf a request acts; `actor` is who is named in the audit."""
+class Needs:
+    """A dependency: the caller, who has one of the scopes. Raises Problem for anybody else.
 
-    user_id: UUID
-    actor: str = "http"
+    CRON_SECRET opens what operators do, beside tokens and keys. `open_locally`: where no identity
+    is configured, it needs nothing.
+    """
+
+    def __init__(self, *scopes: Scope, open_locally: bool = False) -> None:
+        self.scopes = scopes
+        self._open_locally = open_locally
+
+    async def __call__(self, request: Request) -> Caller:
+        """Find out who is asking, once a request."""
+        parts = parts_of(request)
+        if OPERATION & {*self.scopes} and _shows_cron_secret(request, parts):
+            caller = _CRON
+        else:
+            caller = await parts.identity.identify(request)
+        self._check(caller, request, parts)
+        request.state.caller = caller
+        return caller
+
+    def _check(self, caller: Caller, request: Request, parts: Parts) -> None:
+        if not any(covers(caller.scopes, scope) for scope in self.scopes):
+            if caller.kind is Kind.LOCAL and self._open_locally:
+                return
+            if caller.kind is Kind.LOCAL:
+                # Nobody has credentials here, so the secret is what there is to ask for.
+                require_cron_secret(request, parts)
+            raise forbidden(self.scopes)
+        if {*self.scopes} <= OWN:
+            # Raises, where the credentials are nobody's.
+            _ = caller.user_id
 
 
-class LocalIdentity:
-    """No identity provider: whoever reaches the loopback address is the one local user."""
+class NeedsJob(Needs):
+    """As `Needs(Scope.READ)`, or a ticket in the address for the very job that the path names."""
 
-    def __init__(self, user_id: UUID) -> None:
-        self._caller = Caller(user_id)
+    def __init__(self) -> None:
+        super().__init__(Scope.READ)
 
-    def identify(self, _request: Request) -> Caller:
-        """The local user."""
-        return self._caller
+    async def __call__(
+        self,
+        request: Request,
+        ticket: Annotated[
+            str | None,
+            Query(description="A ticket for this job, for clients that can set no header."),
+        ] = None,
+    ) -> Caller:
+        """Find out who is asking. A ticket counts alone: no credentials mend one that is over."""
+        if ticket is None:
+            return await super().__call__(request)
+        parts = parts_of(request)
+        found = parts.tickets.read(ticket, await parts.clock.now())
+        named = request.path_params.get("promptJobId") or request.path_params.get("jobId")
+        if found is None or parse_uuid(named) != found.job_id:
+            raise unauthorized(shown=True)
+        caller = Caller(
+            kind=Kind.TICKET,
+            actor=f"ticket:{found.user_id}",
+            scopes=frozenset({Scope.READ}),
+            owner=found.user_id,
+            expires_at=found.expires_at,
+        )
+        request.state.caller = caller
+        return caller
+
+
+Reader = Annotated[Caller, Depends(Needs(Scope.READ))]
+JobReader = Annotated[Caller, Depends(NeedsJob())]
+Enqueuer = Annotated[Caller, Depends(Needs(Scope.ENQUEUE))]
+Canceller = Annotated[Caller, Depends(Needs(Scope.CANCEL))]
+
+require_ops_read: Final = Needs(Scope.OPS_READ)
+"""Who may look at the whole queue."""
+
+require_ops_write: Final = Needs(Scope.OPS_WRITE)
+"""Who may press the operator's buttons."""
 
 
 def caller_of(request: Request) -> Caller:
-    """The caller of a request."""
-    identity: LocalIdentity = request.app.state.identity
-    return identity.identify(request)
+    """The caller of a request whose route named a scope."""
+    caller: Caller = request.state.caller
+    return caller
 
 
 CallerOf = Annotated[Caller, Depends(caller_of)]
-PartsOf = Annotated[Parts, Depends(parts_of)]
+"""Beside a scope among the route's dependencies; without one there is no caller, and no answer."""
 
 
 def is_bearer_of(secret: str, authorization: str | None) -> bool:
@@ -58,28 +123,17 @@ def require_cron_secret(request: Request, parts: PartsOf) -> None:
             "cron_disabled",
             "CRON_SECRET is not set; set it and send it as `Authorization: Bearer <secret>`.",
         )
-    if not is_bearer_of(parts.cron_secret, _utf8(request.headers.get("authorization"))):
+    if not _shows_cron_secret(request, parts):
         raise Problem(
             "unauthorized",
             "Send the value of CRON_SECRET as `Authorization: Bearer <secret>`.",
-            headers={"WWW-Authenticate": 'Bearer realm="prompt-queue"'},
+            headers={"WWW-Authenticate": REALM},
         )
 
 
-def require_operator(request: Request, parts: PartsOf) -> None:
-    """Raises Problem outside the demo unless the request carries CRON_SECRET."""
-    if not parts.demo_mode:
-        require_cron_secret(request, parts)
-
-
-def require_ops_read(request: Request, parts: PartsOf) -> None:
-    """Raises Problem for who may not look at the whole queue."""
-    require_operator(request, parts)
-
-
-def require_ops_write(request: Request, parts: PartsOf) -> None:
-    """Raises Problem for who may not press the operator's buttons."""
-    require_operator(request, parts)
+def _shows_cron_secret(request: Request, parts: Parts) -> bool:
+    header = _utf8(request.headers.get("authorization"))
+    return bool(parts.cron_secret) and is_bearer_of(parts.cron_secret or "", header)
 
 
 def _utf8(header: str | None) -> str | None:

@@ -2,7 +2,7 @@
 
 from fastapi import APIRouter, Depends, Request, Response
 
-from prompt_queue.api.auth import CallerOf, PartsOf, require_ops_write
+from prompt_queue.api.auth import CallerOf, Enqueuer, PartsOf, require_ops_write
 from prompt_queue.api.bodies import documented_body, json_body
 from prompt_queue.api.operator_schemas import (
     BreakerRequest,
@@ -23,9 +23,10 @@ from prompt_queue.store.operator_store import FailedJobs
 router = APIRouter(tags=["operation"])
 _WRITE = (
     "malformed_json", "body_too_large", "unsupported_media_type", "body_timeout",
-    "invalid_request", "database_unavailable", "schema_behind", "misdirected_host", "cross_origin",
+    "invalid_request", "unauthorized", "forbidden", "identity_unavailable", "database_unavailable",
+    "schema_behind", "misdirected_host", "cross_origin",
 )  # fmt: skip
-_OPERATOR = documented(*_WRITE, "unauthorized", "cron_disabled")
+_OPERATOR = documented(*_WRITE, "cron_disabled")
 
 
 @router.post(
@@ -111,7 +112,7 @@ async def limits(request: Request, parts: PartsOf, caller: CallerOf) -> Response
     responses=documented(*_WRITE),
     openapi_extra=documented_body(RetryManyRequest),
 )
-async def retry_many(request: Request, parts: PartsOf, caller: CallerOf) -> Response:
+async def retry_many(request: Request, parts: PartsOf, caller: Enqueuer) -> Response:
     """Those that fit the filter, the latest failures first, each with all its retries."""
     wanted = await json_body(request, RetryManyRequest)
     which = FailedJobs(

@@ -11,7 +11,7 @@ from fastapi.routing import APIRoute
 from starlette.routing import Match
 from starlette.types import Scope
 
-from prompt_queue.api.auth import CallerOf, PartsOf
+from prompt_queue.api.auth import JobReader, PartsOf, Reader
 from prompt_queue.api.job_ids import JobId, PictureJobId, job_id_of, no_such_job
 from prompt_queue.api.problems import documented
 from prompt_queue.api.streams import CONTENT, MEDIA_TYPE, EventStream, Watcher, frame
@@ -19,7 +19,10 @@ from prompt_queue.api.tailer import Tailer, update_frame
 from prompt_queue.api.watching import Subject, Views
 from prompt_queue.store.event_store import EventStore, JobEvent
 
-_ALWAYS = ("database_unavailable", "schema_behind", "misdirected_host")
+_ALWAYS = (
+    "unauthorized", "forbidden", "identity_unavailable", "database_unavailable", "schema_behind",
+    "misdirected_host",
+)  # fmt: skip
 _LARGEST = 2**63 - 1
 _UNKNOWN = 0
 _BEGINNING_AT_ONCE = 3
@@ -97,7 +100,7 @@ _NOTHING: dict[int | str, dict[str, Any]] = {
     responses=_STREAM | _NOTHING | documented(*_ALWAYS, "job_not_found", "invalid_id"),
 )
 async def watch_prompt(
-    request: Request, job_id: JobId, parts: PartsOf, caller: CallerOf, last: LastEventId
+    request: Request, job_id: JobId, parts: PartsOf, caller: JobReader, last: LastEventId
 ) -> Response:
     """A snapshot, then every event of the job, until it has ended."""
     found = job_id_of(job_id)
@@ -115,7 +118,7 @@ async def watch_prompt(
     responses=_STREAM | _NOTHING | documented(*_ALWAYS, "job_not_found", "invalid_id"),
 )
 async def watch_pictures(
-    request: Request, job_id: PictureJobId, parts: PartsOf, caller: CallerOf, last: LastEventId
+    request: Request, job_id: PictureJobId, parts: PartsOf, caller: JobReader, last: LastEventId
 ) -> Response:
     """A snapshot, then every event of the job, its prompt and its pictures, until it has ended."""
     found = job_id_of(job_id, "jobId")
@@ -133,7 +136,7 @@ async def watch_pictures(
     response_class=StreamingResponse,
     responses=_STREAM | documented(*_ALWAYS),
 )
-async def watch_all(request: Request, caller: CallerOf, last: LastEventId) -> Response:
+async def watch_all(request: Request, caller: Reader, last: LastEventId) -> Response:
     """A snapshot of the open ones, then every event of any of your jobs."""
     watcher = Watcher(user_id=caller.user_id)
     return await _open(request, watcher, _OfUser(live_of(request), watcher, caller.user_id), last)

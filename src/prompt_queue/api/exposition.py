@@ -72,6 +72,9 @@ METRICS = (
     Metric("prompt_queue_oldest_queued_seconds",
            "Time since the oldest waiting prompt job was queued; 0: none waits.",
            (), _one(lambda m: m.oldest_seconds)),
+    Metric("prompt_queue_backlog_age_seconds", "How long ago jobs, pictures and pending webhooks "
+           "were counted: the longer that takes, the longer a count is good.",
+           (), _one(lambda m: m.counted_seconds)),
     Metric("prompt_queue_pictures", "Pictures that are to be bought or with the provider.",
            ("status",), lambda m: (((status,), count) for status, count in m.pictures)),
     Metric("prompt_queue_jobs_created_total", "Prompt jobs queued.", (), _events("queued"),
@@ -120,9 +123,12 @@ METRICS = (
     Metric("prompt_queue_horizon_seconds", "Age of the oldest transaction that holds back vacuum.",
            (), _one(lambda m: m.horizon.seconds if m.horizon else 0.0)),
     Metric("prompt_queue_webhook_messages", "Outgoing webhooks by what became of them.",
-           ("outcome",), lambda m: (((word,), count) for word, count in m.webhooks or ())),
+           ("outcome",), lambda m: (((word,), count) for word, count in m.webhooks)),
+    Metric("prompt_queue_webhook_tries_recent", "Tries to deliver webhooks within the last 15 "
+           "minutes, of the newest 2,000.", ("outcome",),
+           lambda m: ((("taken",), m.webhook_tries.taken), (("failed",), m.webhook_tries.failed))),
     Metric("prompt_queue_promise_coverage_ratio", "Share of promises kept, last 24 hours.",
-           ("kind",), lambda m: (((kind,), share) for kind, _, share in m.promises or ())),
+           ("kind",), lambda m: (((kind,), share) for kind, _, share in m.promises)),
 )  # fmt: skip
 TIMES = (
     Times("prompt_queue_wait_seconds", "Time from created to claimed, of completed jobs.", "wait"),

@@ -2,6 +2,7 @@
 
 import re
 import time
+from collections.abc import Collection, Mapping
 from urllib.parse import urlsplit
 
 import structlog
@@ -10,6 +11,7 @@ from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from prompt_queue.api.bodies import is_json
+from prompt_queue.api.cors import ANSWER_HEADERS
 from prompt_queue.api.problems import Problem, database_away, problem_response
 from prompt_queue.api.traffic import note_request
 from prompt_queue.guards.callbacks import CALLBACK_PATH
@@ -43,7 +45,8 @@ class Envelope:
             nonlocal started, status
             if message["type"] == "http.response.start":
                 started, status = True, message["status"]
-                _dress(MutableHeaders(scope=message), request_id)
+                cross_origin = scope["state"].get(ANSWER_HEADERS, {})
+                _dress(MutableHeaders(scope=message), request_id, cross_origin)
             await send(message)
 
         with structlog.contextvars.bound_contextvars(request_id=request_id):
@@ -61,7 +64,13 @@ class Envelope:
                 note_request(scope, status, time.monotonic() - begun)
 
 
-def _dress(headers: MutableHeaders, request_id: str) -> None:
+def _dress(headers: MutableHeaders, request_id: str, cross_origin: Mapping[str, str]) -> None:
+    for name, value in cross_origin.items():
+        if name == "Vary":
+            headers.add_vary_header(value)
+        else:
+            # Public code says of itself that it is for everybody.
+            headers.setdefault(name, value)
     headers["X-Request-Id"] = request_id
     headers["X-Content-Type-Options"] = "nosniff"
     headers["Referrer-Policy"] = "no-referrer"
@@ -87,16 +96,20 @@ def _explained(error: Exception, scope: Scope) -> Problem:
 
 
 class Door:
-    """Lets in only who came to this machine on purpose: without an identity, the address is all.
+    """Lets in only who came here on purpose: without an identity, the address is all there is.
 
     A page of another site can make a browser send requests here, under a name of its own choosing
-    (DNS rebinding); neither may read or write. `base_url` is a name that is expected besides the
-    loopback ones.
+    (DNS rebinding); neither may read or write. `base_url` and `hosts`, each `host` or `host:port`,
+    are names that are expected besides the loopback ones; pages of `origins` may write.
     """
 
-    def __init__(self, app: ASGIApp, base_url: str) -> None:
+    def __init__(
+        self, app: ASGIApp, base_url: str, hosts: Collection[str], origins: Collection[str]
+    ) -> None:
         self._app = app
-        self._own = urlsplit(base_url)
+        own = urlsplit(base_url)
+        self._names = frozenset({own.netloc.lower(), *hosts})
+        self._origins = frozenset({f"{own.scheme}://{own.netloc.lower()}", *origins})
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "http":
@@ -114,8 +127,8 @@ class Door:
         if host is None or not self._is_ours(*host):
             return Problem(
                 "misdirected_host",
-                "Without an identity provider this server answers under localhost, 127.0.0.1 and "
-                "[::1] only; use one of them, or set PROMPT_QUEUE_PUBLIC_URL.",
+                "This server answers under localhost, 127.0.0.1, [::1] and the name in "
+                "PROMPT_QUEUE_PUBLIC_URL; PROMPT_QUEUE_ALLOWED_HOSTS adds others.",
             )
         if method in _READING:
             return None
@@ -123,7 +136,7 @@ class Door:
             return Problem(
                 "cross_origin",
                 "Pages of other sites may not write here; call from your own server, or from a "
-                "page of this one.",
+                "page of this one, or name the site in PROMPT_QUEUE_ALLOWED_ORIGINS.",
             )
         if (
             path not in _RAW_BODIES
@@ -141,12 +154,14 @@ class Door:
     def _is_ours(self, host: str, port: int | None) -> bool:
         if host in LOOPBACK_NAMES:
             return True
-        return (host, port) == _split(self._own.netloc.lower())
+        return host in self._names or f"{host}:{port}" in self._names
 
     def _is_same_origin(self, headers: Headers, host: tuple[str, int | None]) -> bool:
+        origin = headers.get("origin")
+        if origin in self._origins:
+            return True
         if headers.get("sec-fetch-site", "same-origin").lower() not in {"same-origin", "none"}:
             return False
-        origin = headers.get("origin")
         if origin is None:
             return True
         scheme, _, authority = origin.lower().partition("://")

@@ -7,8 +7,9 @@ from uuid import UUID
 
 from fastapi import APIRouter, Header, Request, Response
 
-from prompt_queue.api.auth import Caller, CallerOf, PartsOf
+from prompt_queue.api.auth import Enqueuer, PartsOf
 from prompt_queue.api.bodies import documented_body, json_body
+from prompt_queue.api.callers import Caller
 from prompt_queue.api.conditional import idempotency_key
 from prompt_queue.api.estimates import poll_after
 from prompt_queue.api.parts import Parts
@@ -36,7 +37,10 @@ from prompt_queue.store.prompt_store import Place
 
 router = APIRouter(tags=["pictures"])
 _BODY = ("malformed_json", "body_too_large", "unsupported_media_type", "body_timeout")
-_WRITE = ("database_unavailable", "schema_behind", "misdirected_host", "cross_origin")
+_WRITE = (
+    "unauthorized", "forbidden", "identity_unavailable", "database_unavailable", "schema_behind",
+    "misdirected_host", "cross_origin",
+)  # fmt: skip
 
 
 @router.post(
@@ -53,7 +57,7 @@ _WRITE = ("database_unavailable", "schema_behind", "misdirected_host", "cross_or
 async def create_job(
     request: Request,
     parts: PartsOf,
-    caller: CallerOf,
+    caller: Enqueuer,
     idempotency: Annotated[
         str | None,
         Header(

@@ -4,7 +4,7 @@ from typing import Annotated
 
 from fastapi import APIRouter, Query, Request, Response
 
-from prompt_queue.api.auth import CallerOf, PartsOf
+from prompt_queue.api.auth import PartsOf, Reader
 from prompt_queue.api.paging import (
     LARGEST_PAGE,
     USUAL_PAGE,
@@ -37,13 +37,19 @@ _FILTERS = ("status", "rowId", "createdAfter")
     summary="List jobs",
     response_model=JobPage,
     responses=documented(
-        "invalid_parameter", "database_unavailable", "schema_behind", "misdirected_host"
+        "invalid_parameter",
+        "unauthorized",
+        "forbidden",
+        "identity_unavailable",
+        "database_unavailable",
+        "schema_behind",
+        "misdirected_host",
     ),
 )
 async def list_jobs(
     request: Request,
     parts: PartsOf,
-    caller: CallerOf,
+    caller: Reader,
     *,
     status: Annotated[
         str | None, Query(description="queued, processing, completed, failed or cancelled")

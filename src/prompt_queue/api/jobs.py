@@ -4,7 +4,8 @@ from typing import Annotated
 
 from fastapi import APIRouter, Header, Query, Request, Response
 
-from prompt_queue.api.auth import Caller, CallerOf, PartsOf
+from prompt_queue.api.auth import Canceller, Enqueuer, JobReader, PartsOf, Reader
+from prompt_queue.api.callers import Caller
 from prompt_queue.api.conditional import matches, version_etag, wait_parameter
 from prompt_queue.api.estimates import poll_after
 from prompt_queue.api.job_ids import PictureJobId, job_id_of, no_such_job
@@ -32,7 +33,10 @@ from prompt_queue.store.picture_outlook import picture_wait
 
 router = APIRouter(tags=["pictures"])
 _BODY = ("malformed_json", "body_too_large", "unsupported_media_type", "body_timeout")
-_ALWAYS = ("database_unavailable", "schema_behind", "misdirected_host")
+_ALWAYS = (
+    "unauthorized", "forbidden", "identity_unavailable", "database_unavailable", "schema_behind",
+    "misdirected_host",
+)  # fmt: skip
 _WRITE = (*_ALWAYS, "cross_origin")
 
 
@@ -49,7 +53,7 @@ _WRITE = (*_ALWAYS, "cross_origin")
 async def read_job(
     job_id: PictureJobId,
     parts: PartsOf,
-    caller: CallerOf,
+    caller: JobReader,
     wait: Annotated[
         str | None,
         Query(
@@ -89,7 +93,7 @@ async def read_job(
 async def list_jobs(
     request: Request,
     parts: PartsOf,
-    caller: CallerOf,
+    caller: Reader,
     *,
     row_id: Annotated[str | None, Query(alias="rowId", description="Jobs of this row.")] = None,
     limit: Limit = None,
@@ -119,7 +123,7 @@ async def list_jobs(
     response_model=PictureJobCancelled,
     responses=documented(*_WRITE, "job_not_found", "invalid_id", "already_final"),
 )
-async def cancel_job(job_id: PictureJobId, parts: PartsOf, caller: CallerOf) -> Response:
+async def cancel_job(job_id: PictureJobId, parts: PartsOf, caller: Canceller) -> Response:
     """At once and for good, its prompt too where nobody else needs it. May be repeated."""
     found = job_id_of(job_id, "jobId")
     receipt = await parts.picture_store.cancel(found, caller.user_id)
@@ -143,10 +147,10 @@ async def cancel_job(job_id: PictureJobId, parts: PartsOf, caller: CallerOf) -> 
         *_WRITE, "job_not_found", "invalid_id", "not_failed", "unsupported_media_type"
     ),
 )
-async def retry_job(job_id: PictureJobId, parts: PartsOf, caller: CallerOf) -> Response:
+async def retry_job(job_id: PictureJobId, parts: PartsOf, caller: Enqueuer) -> Response:
     """With all their retries; a prompt that failed is asked for again first."""
     found = job_id_of(job_id, "jobId")
-    outcome = await parts.picture_store.retry(found, caller.user_id, "http")
+    outcome = await parts.picture_store.retry(found, caller.user_id, caller.actor)
     if outcome == "not_found":
         raise no_such_job(found)
     if outcome == "not_failed":

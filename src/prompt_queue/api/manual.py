@@ -6,7 +6,7 @@ from fastapi import APIRouter, Request, Response
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 from pydantic_core import PydanticCustomError
 
-from prompt_queue.api.auth import CallerOf, PartsOf
+from prompt_queue.api.auth import Enqueuer, PartsOf
 from prompt_queue.api.bodies import documented_body, json_body
 from prompt_queue.api.job_ids import JobId, job_id_of, no_such_job
 from prompt_queue.api.problems import Problem, documented
@@ -50,14 +50,15 @@ class ManualPrompt(BaseModel):
         201: {"model": JobView, "description": "The successor of a completed job."},
         **documented(
             "malformed_json", "body_too_large", "unsupported_media_type", "body_timeout",
-            "database_unavailable", "schema_behind", "misdirected_host", "cross_origin",
+            "unauthorized", "forbidden", "identity_unavailable", "database_unavailable",
+            "schema_behind", "misdirected_host", "cross_origin",
             "job_not_found", "invalid_id", "invalid_request", "already_final",
         ),
     },
     openapi_extra=documented_body(ManualPrompt),
 )  # fmt: skip
 async def supply_prompt(
-    request: Request, job_id: JobId, parts: PartsOf, caller: CallerOf
+    request: Request, job_id: JobId, parts: PartsOf, caller: Enqueuer
 ) -> Response:
     """The job is completed with it, and what waits for the job goes on. May be repeated.
 
@@ -66,7 +67,7 @@ async def supply_prompt(
     found = job_id_of(job_id)
     wanted = await json_body(request, ManualPrompt)
     supplied = await parts.prompt_store.supply(
-        found, wanted.prompt, caller.user_id, "http", successor=wanted.successor
+        found, wanted.prompt, caller.user_id, caller.actor, successor=wanted.successor
     )
     job = await parts.prompt_store.find_job(supplied.job_id or found, caller.user_id)
     if supplied.outcome == "not_found" or job is None:

@@ -3,10 +3,10 @@
 from fastapi import APIRouter, Depends, Response
 from prometheus_client import CONTENT_TYPE_LATEST, REGISTRY, CollectorRegistry, generate_latest
 
-from prompt_queue.api.auth import PartsOf, require_operator
+from prompt_queue.api.auth import PartsOf, require_ops_read
 from prompt_queue.api.exposition import QueueCollector
 from prompt_queue.api.problems import documented
-from prompt_queue.api.traffic import ProcessCollector
+from prompt_queue.vitals import ProcessCollector
 
 router = APIRouter(tags=["operation"])
 
@@ -15,8 +15,8 @@ router = APIRouter(tags=["operation"])
     "/metrics",
     summary="Metrics in the text format of Prometheus",
     response_class=Response,
-    responses=documented("unauthorized", "cron_disabled", "misdirected_host"),
-    dependencies=[Depends(require_operator)],
+    responses=documented("unauthorized", "forbidden", "cron_disabled", "misdirected_host"),
+    dependencies=[Depends(require_ops_read)],
 )
 async def metrics(parts: PartsOf) -> Response:
     """200 also with the database away: `prompt_queue_database_up` is 0 then."""

@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 
 from fastapi import APIRouter, Depends, Response
 
-from prompt_queue.api.auth import PartsOf, require_cron_secret, require_operator
+from prompt_queue.api.auth import Needs, PartsOf, require_cron_secret, require_ops_write
 from prompt_queue.api.deadline import within
 from prompt_queue.api.operator_schemas import (
     AlertView,
@@ -25,6 +25,7 @@ from prompt_queue.api.problems import Problem, database_away, documented
 from prompt_queue.api.views import answer, model_view
 from prompt_queue.jobs.alerts import firing
 from prompt_queue.jobs.priority import in_words
+from prompt_queue.jobs.scopes import Scope
 from prompt_queue.store.database import DatabaseUnavailable
 from prompt_queue.store.migrate import MigrationError
 from prompt_queue.store.model_store import ModelHealth
@@ -111,8 +112,18 @@ async def dispatch(parts: PartsOf) -> Response:
     "/api/init",
     summary="Initialise",
     response_model=InitView,
-    responses=_CRON,
-    dependencies=[Depends(require_operator)],
+    responses=documented(
+        "unauthorized",
+        "forbidden",
+        "identity_unavailable",
+        "cron_disabled",
+        "database_unavailable",
+        "schema_behind",
+        "misdirected_host",
+        "cross_origin",
+        "unsupported_media_type",
+    ),
+    dependencies=[Depends(require_ops_write)],
 )
 async def initialise(parts: PartsOf) -> Response:
     """Applies migrations and checks the schema. May be repeated; normal running needs no call."""
@@ -167,7 +178,15 @@ async def ready(parts: PartsOf) -> Response:
     "/api/health",
     summary="How is the queue?",
     response_model=Health,
-    responses=documented("database_unavailable", "schema_behind", "misdirected_host"),
+    responses=documented(
+        "unauthorized",
+        "forbidden",
+        "identity_unavailable",
+        "database_unavailable",
+        "schema_behind",
+        "misdirected_host",
+    ),
+    dependencies=[Depends(Needs(Scope.OPS_READ, open_locally=True))],
 )
 async def health(parts: PartsOf) -> Response:
     """Depth, age, rates, workers and the database, for a dashboard or an alert."""

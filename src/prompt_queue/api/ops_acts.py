@@ -5,8 +5,9 @@ from uuid import UUID
 
 from fastapi import APIRouter, Depends, Request, Response
 
-from prompt_queue.api.auth import Caller, CallerOf, PartsOf, require_ops_write
+from prompt_queue.api.auth import CallerOf, PartsOf, require_ops_write
 from prompt_queue.api.bodies import documented_body, json_body
+from prompt_queue.api.callers import Caller
 from prompt_queue.api.ops_filters import job_filter
 from prompt_queue.api.ops_job_schemas import OpsActed, OpsActRequest, OpsFilter, OpsRefusal
 from prompt_queue.api.parts import Parts
@@ -22,7 +23,8 @@ _MOST_LOOKS = 20
 
 _ANSWERS = documented(
     "malformed_json", "body_too_large", "unsupported_media_type", "body_timeout",
-    "invalid_request", "invalid_parameter", "unauthorized", "cron_disabled",
+    "invalid_request", "invalid_parameter", "unauthorized", "forbidden", "identity_unavailable",
+    "cron_disabled",
     "database_unavailable", "schema_behind", "misdirected_host", "cross_origin",
 )  # fmt: skip
 _DONE = frozenset({"retried", "cancelled", "hastened"})

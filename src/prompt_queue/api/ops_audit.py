@@ -20,7 +20,8 @@ router = APIRouter(tags=["operator"])
     summary="Who pressed what, and why",
     response_model=OpsAudit,
     responses=documented(
-        "unauthorized", "cron_disabled", "invalid_parameter", "database_unavailable",
+        "unauthorized", "forbidden", "identity_unavailable", "cron_disabled",
+        "invalid_parameter", "database_unavailable",
         "schema_behind", "misdirected_host",
     ),
     dependencies=[Depends(require_ops_read)],

@@ -35,7 +35,8 @@ router = APIRouter(tags=["operator"])
     summary="Everything that is known of a job",
     response_model=OpsJobPageView,
     responses=documented(
-        "unauthorized", "cron_disabled", "database_unavailable", "schema_behind",
+        "unauthorized", "forbidden", "identity_unavailable", "cron_disabled",
+        "database_unavailable", "schema_behind",
         "misdirected_host", "job_not_found", "invalid_id",
     ),
     dependencies=[Depends(require_ops_read)],

@@ -30,7 +30,8 @@ router = APIRouter(tags=["operator"])
     summary="List everybody's jobs",
     response_model=OpsJobPage,
     responses=documented(
-        "unauthorized", "cron_disabled", "invalid_parameter", "database_unavailable",
+        "unauthorized", "forbidden", "identity_unavailable", "cron_disabled",
+        "invalid_parameter", "database_unavailable",
         "schema_behind", "misdirected_host",
     ),
     dependencies=[Depends(require_ops_read)],

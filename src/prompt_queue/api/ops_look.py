@@ -27,7 +27,7 @@ from prompt_queue.api.ops_schemas import (
 from prompt_queue.api.ops_views import paused_view
 from prompt_queue.api.parts import Parts
 from prompt_queue.api.views import model_view
-from prompt_queue.jobs.measures import Depth as Lane
+from prompt_queue.jobs.measures import Lane
 from prompt_queue.jobs.spread import Spread, spread
 from prompt_queue.store.ops_store import Doing, Spent
 from prompt_queue.store.worker_store import WorkerSeen

@@ -16,7 +16,8 @@ router = APIRouter(tags=["operator"])
     summary="The whole queue at a glance",
     response_model=Overview,
     responses=documented(
-        "unauthorized", "cron_disabled", "database_unavailable", "schema_behind",
+        "unauthorized", "forbidden", "identity_unavailable", "cron_disabled",
+        "database_unavailable", "schema_behind",
         "misdirected_host",
     ),
     dependencies=[Depends(require_ops_read)],

@@ -3,19 +3,19 @@
 from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
-from uuid import UUID
 
 from fastapi import Request
 
+from prompt_queue.api.callers import Identity
 from prompt_queue.api.clock import DatabaseClock
 from prompt_queue.api.estimates import Estimates
 from prompt_queue.api.forecasts import Forecasts
 from prompt_queue.api.looks import Looks
-from prompt_queue.api.traffic import LoopLag
 from prompt_queue.api.waiting import JobWatch
 from prompt_queue.guards.callbacks import CallbackSigner
 from prompt_queue.guards.recognition import Recognition
 from prompt_queue.guards.signing import LinkSigner
+from prompt_queue.guards.tickets import TicketSigner
 from prompt_queue.jobs.tick import TickReport
 from prompt_queue.storage.local import LocalPictures
 from prompt_queue.store.alert_store import AlertStore
@@ -31,6 +31,7 @@ from prompt_queue.store.row_store import RowStore
 from prompt_queue.store.wait_store import WaitStore
 from prompt_queue.store.webhook_store import WebhookStore
 from prompt_queue.store.worker_store import WorkerStore
+from prompt_queue.vitals import LoopLag
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -85,7 +86,11 @@ class Parts:
     pool_use: Callable[[], tuple[int, int]]
     alert_thresholds: Mapping[str, float]
     watch: JobWatch
-    local_user_id: UUID
+    identity: Identity
+    asks_for_tokens: bool
+    tickets: TicketSigner
+    allowed_origins: Sequence[str]
+    allowed_hosts: Sequence[str]
     cron_secret: str | None
     demo_mode: bool
     stand_in: bool

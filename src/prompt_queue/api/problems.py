@@ -24,6 +24,7 @@ KINDS: Final[Mapping[str, Kind]] = {
     "malformed_json": Kind(400, "The body is not valid JSON"),
     "unauthorized": Kind(401, "The credentials are missing or wrong"),
     "bad_signature": Kind(401, "The webhook is not signed by the provider"),
+    "forbidden": Kind(403, "The credentials do not allow this"),
     "cross_origin": Kind(403, "Pages of other sites may not write here"),
     "route_not_found": Kind(404, "There is no such route"),
     "row_not_found": Kind(404, "There is no such row"),
@@ -58,6 +59,7 @@ KINDS: Final[Mapping[str, Kind]] = {
     "no_picture_provider": Kind(503, "No key for pictures is configured"),
     "queue_full": Kind(503, "The queue takes no more for now", retryable=True),
     "schema_behind": Kind(503, "The database schema does not fit this version"),
+    "identity_unavailable": Kind(503, "Tokens cannot be checked", retryable=True),
     "database_unavailable": Kind(503, "The database cannot be reached", retryable=True),
 }
 

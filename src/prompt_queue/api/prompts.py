@@ -6,8 +6,9 @@ from uuid import UUID
 
 from fastapi import APIRouter, Header, Query, Request, Response
 
-from prompt_queue.api.auth import Caller, CallerOf, PartsOf
+from prompt_queue.api.auth import Canceller, Enqueuer, JobReader, PartsOf, Reader
 from prompt_queue.api.bodies import documented_body, json_body
+from prompt_queue.api.callers import Caller
 from prompt_queue.api.conditional import (
     idempotency_key,
     job_etag,
@@ -54,7 +55,10 @@ from prompt_queue.store.prompt_store import Place
 
 router = APIRouter(tags=["prompts"])
 _BODY = ("malformed_json", "body_too_large", "unsupported_media_type", "body_timeout")
-_ALWAYS = ("database_unavailable", "schema_behind", "misdirected_host")
+_ALWAYS = (
+    "unauthorized", "forbidden", "identity_unavailable", "database_unavailable", "schema_behind",
+    "misdirected_host",
+)  # fmt: skip
 _WRITE = (*_ALWAYS, "cross_origin")
 
 
@@ -72,7 +76,7 @@ _WRITE = (*_ALWAYS, "cross_origin")
 async def enqueue(
     request: Request,
     parts: PartsOf,
-    caller: CallerOf,
+    caller: Enqueuer,
     idempotency: Annotated[
         str | None,
         Header(
@@ -108,7 +112,7 @@ async def enqueue(
     response_model=QueueStatsView,
     responses=documented(*_ALWAYS),
 )
-async def queue_statistics(parts: PartsOf, _caller: CallerOf) -> Response:
+async def queue_statistics(parts: PartsOf, _caller: Reader) -> Response:
     """Counts, and waits in seconds; the estimate is for a job that is queued now."""
     stats, outlook = await parts.estimates.stats(), await parts.forecasts.outlook()
     return answer(
@@ -136,7 +140,7 @@ async def queue_statistics(parts: PartsOf, _caller: CallerOf) -> Response:
 async def read_job(
     job_id: JobId,
     parts: PartsOf,
-    caller: CallerOf,
+    caller: JobReader,
     wait: Annotated[
         str | None,
         Query(
@@ -173,7 +177,7 @@ async def read_job(
     response_model=Cancelled,
     responses=documented(*_WRITE, "job_not_found", "invalid_id", "already_final"),
 )
-async def cancel_job(job_id: JobId, parts: PartsOf, caller: CallerOf) -> Response:
+async def cancel_job(job_id: JobId, parts: PartsOf, caller: Canceller) -> Response:
     """At once and for good; the receipt says what had been spent. May be repeated."""
     found = job_id_of(job_id)
     receipt = await parts.prompt_store.cancel(found, caller.user_id)
@@ -204,10 +208,10 @@ async def cancel_job(job_id: JobId, parts: PartsOf, caller: CallerOf) -> Respons
         *_WRITE, "job_not_found", "invalid_id", "not_failed", "unsupported_media_type"
     ),
 )
-async def retry_job(job_id: JobId, parts: PartsOf, caller: CallerOf) -> Response:
+async def retry_job(job_id: JobId, parts: PartsOf, caller: Enqueuer) -> Response:
     """Back into the queue with all its retries."""
     found = job_id_of(job_id)
-    outcome = await parts.prompt_store.retry(found, caller.user_id, "http")
+    outcome = await parts.prompt_store.retry(found, caller.user_id, caller.actor)
     if outcome == "not_found":
         raise no_such_job(found)
     if outcome == "not_failed":

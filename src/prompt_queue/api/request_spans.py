@@ -2,6 +2,7 @@
 
 from collections.abc import MutableMapping
 from typing import Any, Final
+from urllib.parse import parse_qsl
 
 from fastapi.telemetry import TelemetryConfig
 
@@ -34,4 +35,7 @@ def request_spans() -> TelemetryConfig:
 
 
 def _is_no_business(scope: MutableMapping[str, Any]) -> bool:
-    return str(scope.get("path", "")).startswith(_NO_BUSINESS)
+    # A span has the query, and so would have the ticket.
+    asked = parse_qsl(scope.get("query_string", b"").decode("latin-1"), keep_blank_values=True)
+    has_ticket = any(name == "ticket" for name, _ in asked)
+    return has_ticket or str(scope.get("path", "")).startswith(_NO_BUSINESS)

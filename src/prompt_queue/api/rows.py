@@ -2,7 +2,7 @@
 
 from fastapi import APIRouter, Request, Response
 
-from prompt_queue.api.auth import CallerOf, PartsOf
+from prompt_queue.api.auth import Enqueuer, PartsOf, Reader
 from prompt_queue.api.bodies import documented_body, json_body
 from prompt_queue.api.job_list import Cursor, Limit
 from prompt_queue.api.paging import (
@@ -29,6 +29,9 @@ router = APIRouter(tags=["rows"])
     status_code=201,
     response_model=RowView,
     responses=documented(
+        "unauthorized",
+        "forbidden",
+        "identity_unavailable",
         "malformed_json",
         "cross_origin",
         "model_not_found",
@@ -43,7 +46,7 @@ router = APIRouter(tags=["rows"])
     ),
     openapi_extra=documented_body(RowRequest),
 )
-async def create_row(request: Request, parts: PartsOf, caller: CallerOf) -> Response:
+async def create_row(request: Request, parts: PartsOf, caller: Enqueuer) -> Response:
     """A row that belongs to you; without a model, in your first one, which is made if need be."""
     wanted = await json_body(request, RowRequest)
     await check_pictures(parts, caller.user_id, wanted.target_url, wanted.ref_urls)
@@ -63,11 +66,17 @@ async def create_row(request: Request, parts: PartsOf, caller: CallerOf) -> Resp
     summary="List rows",
     response_model=RowPage,
     responses=documented(
-        "invalid_parameter", "database_unavailable", "schema_behind", "misdirected_host"
+        "unauthorized",
+        "forbidden",
+        "identity_unavailable",
+        "invalid_parameter",
+        "database_unavailable",
+        "schema_behind",
+        "misdirected_host",
     ),
 )
 async def list_rows(
-    request: Request, parts: PartsOf, caller: CallerOf, limit: Limit = None, cursor: Cursor = None
+    request: Request, parts: PartsOf, caller: Reader, limit: Limit = None, cursor: Cursor = None
 ) -> Response:
     """Your own rows, newest first."""
     refuse_unknown(request.query_params, ("limit", "cursor"))
@@ -92,8 +101,9 @@ def _refused(error: DatabaseRefused) -> Problem:
     if error.sqlstate == "23503":
         return Problem(
             "row_refused",
-            "Your user is not in auth.users; start with `prompt-queue up`, or set "
-            "PROMPT_QUEUE_LOCAL_USER_ID to a user who is.",
+            "Your user is not in auth.users of this database, which may be another one than that "
+            "of the project that signed the token: insert the user there. Without an identity, "
+            "`prompt-queue up` makes the user of PROMPT_QUEUE_LOCAL_USER_ID.",
         )
     return Problem(
         "row_refused",

@@ -4,7 +4,7 @@ from typing import Any
 
 from fastapi import APIRouter, Response
 
-from prompt_queue.api.auth import CallerOf, PartsOf
+from prompt_queue.api.auth import PartsOf, Reader
 from prompt_queue.api.job_ids import JobId, PictureJobId, job_id_of, no_such_job
 from prompt_queue.api.picture_schemas import PictureTimeline
 from prompt_queue.api.problems import documented
@@ -14,8 +14,9 @@ from prompt_queue.store.webhook_store import Delivery
 
 router = APIRouter()
 _ANSWERS = documented(
-    "database_unavailable", "schema_behind", "misdirected_host", "job_not_found", "invalid_id"
-)
+    "unauthorized", "forbidden", "identity_unavailable", "database_unavailable", "schema_behind",
+    "misdirected_host", "job_not_found", "invalid_id",
+)  # fmt: skip
 
 
 @router.get(
@@ -25,7 +26,7 @@ _ANSWERS = documented(
     response_model=Timeline,
     responses=_ANSWERS,
 )
-async def read_timeline(job_id: JobId, parts: PartsOf, caller: CallerOf) -> Response:
+async def read_timeline(job_id: JobId, parts: PartsOf, caller: Reader) -> Response:
     """Events, paid calls and webhooks, oldest first."""
     wanted = job_id_of(job_id)
     if await parts.prompt_store.find_job(wanted, caller.user_id) is None:
@@ -48,7 +49,7 @@ async def read_timeline(job_id: JobId, parts: PartsOf, caller: CallerOf) -> Resp
     response_model=PictureTimeline,
     responses=_ANSWERS,
 )
-async def read_picture_timeline(job_id: PictureJobId, parts: PartsOf, caller: CallerOf) -> Response:
+async def read_picture_timeline(job_id: PictureJobId, parts: PartsOf, caller: Reader) -> Response:
     """Events, paid calls and webhooks of the job, its prompt and its pictures, oldest first."""
     wanted = job_id_of(job_id, "jobId")
     rows = await parts.picture_store.find(wanted, caller.user_id)

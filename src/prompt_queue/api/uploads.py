@@ -6,7 +6,7 @@ from typing import Annotated, Any, Final
 
 from fastapi import APIRouter, Path, Request, Response
 
-from prompt_queue.api.auth import CallerOf, PartsOf
+from prompt_queue.api.auth import Enqueuer, PartsOf
 from prompt_queue.api.bodies import read_capped
 from prompt_queue.api.problems import Problem, documented
 from prompt_queue.api.schemas import Uploaded
@@ -39,6 +39,9 @@ Token = Annotated[str, Path(description="The signed part of an upload's link.")]
     status_code=201,
     response_model=Uploaded,
     responses=documented(
+        "unauthorized",
+        "forbidden",
+        "identity_unavailable",
         "cross_origin",
         "body_timeout",
         "body_too_large",
@@ -49,7 +52,7 @@ Token = Annotated[str, Path(description="The signed part of an upload's link.")]
     ),
     openapi_extra=_UPLOAD,
 )
-async def upload(request: Request, parts: PartsOf, _caller: CallerOf) -> Response:
+async def upload(request: Request, parts: PartsOf, _caller: Enqueuer) -> Response:
     """Send the raw bytes of a JPEG, PNG or WebP; the type is read from them, not from headers."""
     declared = request.headers.get("content-type", "")
     if declared.lower().startswith("multipart/"):

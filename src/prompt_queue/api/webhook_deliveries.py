@@ -5,7 +5,7 @@ from uuid import UUID
 
 from fastapi import APIRouter, Path, Request, Response
 
-from prompt_queue.api.auth import CallerOf, PartsOf
+from prompt_queue.api.auth import Enqueuer, PartsOf, Reader
 from prompt_queue.api.job_list import Cursor, Limit
 from prompt_queue.api.paging import (
     cursor_parameter,
@@ -22,7 +22,10 @@ from prompt_queue.api.webhook_schemas import DeliveryPage, DeliveryView, Sending
 from prompt_queue.store.webhook_store import Delivery
 
 router = APIRouter(tags=["webhooks"])
-_ALWAYS = ("database_unavailable", "schema_behind", "misdirected_host")
+_ALWAYS = (
+    "unauthorized", "forbidden", "identity_unavailable", "database_unavailable", "schema_behind",
+    "misdirected_host",
+)  # fmt: skip
 
 DeliveryId = Annotated[
     str,
@@ -42,7 +45,7 @@ async def list_deliveries(
     endpoint_id: EndpointId,
     request: Request,
     parts: PartsOf,
-    caller: CallerOf,
+    caller: Reader,
     *,
     limit: Limit = None,
     cursor: Cursor = None,
@@ -72,7 +75,7 @@ async def list_deliveries(
         "unsupported_media_type",
     ),
 )  # fmt: skip
-async def replay(delivery_id: DeliveryId, parts: PartsOf, caller: CallerOf) -> Response:
+async def replay(delivery_id: DeliveryId, parts: PartsOf, caller: Enqueuer) -> Response:
     """Under the same webhook-id, with all its tries; one that waits is sent at once."""
     wanted = _delivery_id_of(delivery_id)
     outcome = await parts.webhook_store.replay(wanted, caller.user_id)

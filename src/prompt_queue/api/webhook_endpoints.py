@@ -5,7 +5,7 @@ from uuid import UUID
 
 from fastapi import APIRouter, Path, Request, Response
 
-from prompt_queue.api.auth import CallerOf, PartsOf
+from prompt_queue.api.auth import Enqueuer, PartsOf, Reader
 from prompt_queue.api.bodies import documented_body, json_body
 from prompt_queue.api.problems import Problem, documented
 from prompt_queue.api.requests import parse_uuid
@@ -25,7 +25,10 @@ from prompt_queue.store.webhook_store import Endpoint
 
 router = APIRouter(tags=["webhooks"])
 _BODY = ("malformed_json", "body_too_large", "unsupported_media_type", "body_timeout")
-_ALWAYS = ("database_unavailable", "schema_behind", "misdirected_host")
+_ALWAYS = (
+    "unauthorized", "forbidden", "identity_unavailable", "database_unavailable", "schema_behind",
+    "misdirected_host",
+)  # fmt: skip
 _WRITE = (*_ALWAYS, "cross_origin")
 _ONE = ("endpoint_not_found", "invalid_id")
 
@@ -45,7 +48,7 @@ EndpointId = Annotated[
     responses=documented(*_BODY, *_WRITE, "invalid_request", "too_many_endpoints"),
     openapi_extra=documented_body(EndpointRequest),
 )
-async def create_endpoint(request: Request, parts: PartsOf, caller: CallerOf) -> Response:
+async def create_endpoint(request: Request, parts: PartsOf, caller: Enqueuer) -> Response:
     """The answer shows the secret, once."""
     wanted = await json_body(request, EndpointRequest)
     url = usable_url(parts, wanted.url, "url")
@@ -62,7 +65,7 @@ async def create_endpoint(request: Request, parts: PartsOf, caller: CallerOf) ->
     response_model=EndpointList,
     responses=documented(*_ALWAYS),
 )
-async def list_endpoints(parts: PartsOf, caller: CallerOf) -> Response:
+async def list_endpoints(parts: PartsOf, caller: Reader) -> Response:
     """Oldest first, without secrets."""
     found = await parts.webhook_store.endpoints(caller.user_id)
     return answer(EndpointList(data=[_view(one) for one in found]))
@@ -74,7 +77,7 @@ async def list_endpoints(parts: PartsOf, caller: CallerOf) -> Response:
     response_model=EndpointView,
     responses=documented(*_ALWAYS, *_ONE),
 )
-async def read_endpoint(endpoint_id: EndpointId, parts: PartsOf, caller: CallerOf) -> Response:
+async def read_endpoint(endpoint_id: EndpointId, parts: PartsOf, caller: Reader) -> Response:
     """Whether it is active, and why not."""
     wanted = endpoint_id_of(endpoint_id)
     found = await parts.webhook_store.find(wanted, caller.user_id)
@@ -89,7 +92,7 @@ async def read_endpoint(endpoint_id: EndpointId, parts: PartsOf, caller: CallerO
     openapi_extra=documented_body(EndpointChange),
 )
 async def change_endpoint(
-    endpoint_id: EndpointId, request: Request, parts: PartsOf, caller: CallerOf
+    endpoint_id: EndpointId, request: Request, parts: PartsOf, caller: Enqueuer
 ) -> Response:
     """Only what the body names. What waits for an endpoint that is disabled is not sent."""
     wanted = endpoint_id_of(endpoint_id)
@@ -107,7 +110,7 @@ async def change_endpoint(
     status_code=204,
     responses=documented(*_WRITE, *_ONE),
 )
-async def delete_endpoint(endpoint_id: EndpointId, parts: PartsOf, caller: CallerOf) -> Response:
+async def delete_endpoint(endpoint_id: EndpointId, parts: PartsOf, caller: Enqueuer) -> Response:
     """With everything that waits for it, and its deliveries."""
     wanted = endpoint_id_of(endpoint_id)
     if not await parts.webhook_store.delete(wanted, caller.user_id):
@@ -121,7 +124,7 @@ async def delete_endpoint(endpoint_id: EndpointId, parts: PartsOf, caller: Calle
     response_model=SecretView,
     responses=documented(*_WRITE, *_ONE, "unsupported_media_type"),
 )
-async def rotate_secret(endpoint_id: EndpointId, parts: PartsOf, caller: CallerOf) -> Response:
+async def rotate_secret(endpoint_id: EndpointId, parts: PartsOf, caller: Enqueuer) -> Response:
     """For a day both secrets sign; the new one is shown here and not again."""
     wanted = endpoint_id_of(endpoint_id)
     made = await parts.webhook_store.rotate(wanted, caller.user_id)
@@ -137,7 +140,7 @@ async def rotate_secret(endpoint_id: EndpointId, parts: PartsOf, caller: CallerO
     response_model=Sending,
     responses=documented(*_WRITE, *_ONE, "endpoint_disabled", "unsupported_media_type"),
 )
-async def test_endpoint(endpoint_id: EndpointId, parts: PartsOf, caller: CallerOf) -> Response:
+async def test_endpoint(endpoint_id: EndpointId, parts: PartsOf, caller: Enqueuer) -> Response:
     """A message of type endpoint.test, whatever types the endpoint wants."""
     wanted = endpoint_id_of(endpoint_id)
     sent = await parts.webhook_store.test(wanted, caller.user_id)
@@ -154,7 +157,7 @@ async def test_endpoint(endpoint_id: EndpointId, parts: PartsOf, caller: CallerO
     response_model=SecretState,
     responses=documented(*_ALWAYS),
 )
-async def read_secret(parts: PartsOf, caller: CallerOf) -> Response:
+async def read_secret(parts: PartsOf, caller: Reader) -> Response:
     """It is made with the first request that asks for a webhook, and never shown here."""
     found = await parts.webhook_store.secret_since(caller.user_id)
     created_at, until = found or (None, None)
@@ -169,7 +172,7 @@ async def read_secret(parts: PartsOf, caller: CallerOf) -> Response:
     response_model=SecretView,
     responses=documented(*_WRITE, "unsupported_media_type"),
 )
-async def make_secret(parts: PartsOf, caller: CallerOf) -> Response:
+async def make_secret(parts: PartsOf, caller: Enqueuer) -> Response:
     """Shown here and not again. Where there was one, both sign for a day."""
     made = await parts.webhook_store.rotate(None, caller.user_id)
     assert made is not None  # noqa: S101 - without an endpoint it always makes one

@@ -10,6 +10,7 @@ from prompt_queue.cli import (
     enqueue,
     explain,
     jobs,
+    keys,
     models,
     operate,
     pausing,
@@ -49,7 +50,7 @@ def _root(
 
 
 for _module in (
-    up, processes, enqueue, status, explain, stats, jobs, pausing, models, webhooks,
+    up, processes, enqueue, status, explain, stats, jobs, pausing, models, webhooks, keys,
     operate, doctor,
 ):  # fmt: skip
     _module.register(app)

@@ -51,6 +51,12 @@ Url = Annotated[
 Key = Annotated[
     str | None, typer.Option(help="Enqueuing again with the same key gives the same job.")
 ]
+Token = Annotated[
+    str | None,
+    typer.Option(
+        envvar="PROMPT_QUEUE_TOKEN", show_envvar=True, help="An API key or an access token."
+    ),
+]
 
 Quality = Annotated[
     MinQuality | None,
@@ -91,6 +97,7 @@ def enqueue(  # noqa: PLR0917 - Typer calls it by name
     wishes: Wishes = None,
     cache: Cache = None,
     stream: Stream = False,
+    token: Token = None,
     as_json: AsJson = False,
 ) -> None:
     """Queue a picture for a prompt; files are uploaded, URLs are passed on as they are."""
@@ -101,7 +108,7 @@ def enqueue(  # noqa: PLR0917 - Typer calls it by name
     base = url or load_settings().base_url
 
     async def work() -> JsonObject:
-        async with open_server(base) as server:
+        async with open_server(base, token) as server:
             with spinner("sending the pictures"):
                 target, *references = await _addresses(server, pictures)
                 request = {

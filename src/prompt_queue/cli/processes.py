@@ -18,7 +18,9 @@ from prompt_queue.tracing.setup import TracingUnavailable, start_tracing
 DataDir = Annotated[
     Path | None, typer.Option(help="Where the embedded database, uploads and keys live.")
 ]
-Host = Annotated[str | None, typer.Option(help="Loopback address to bind.")]
+Host = Annotated[
+    str | None, typer.Option(help="Address to bind; loopback only without an identity.")
+]
 Port = Annotated[int | None, typer.Option(help="Port of the HTTP server.", min=0, max=65535)]
 
 

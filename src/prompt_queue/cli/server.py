@@ -29,9 +29,12 @@ class ServerAway(CommandFailed):
 class QueueServer:
     """The routes that the command line uses. Every method raises ServerAway or CommandFailed."""
 
-    def __init__(self, session: "aiohttp.ClientSession", base: str) -> None:
+    def __init__(
+        self, session: "aiohttp.ClientSession", base: str, token: str | None = None
+    ) -> None:
         self._session = session
         self._base = base.rstrip("/")
+        self._shown = {} if token is None else {"Authorization": f"Bearer {token}"}
 
     async def upload(self, picture: Path) -> str:
         """Store a local file with the server and return its URL."""
@@ -74,7 +77,7 @@ class QueueServer:
                 self._session.request(
                     method,
                     self._base + path,
-                    headers=headers,
+                    headers={**headers, **self._shown},
                     data=body,
                     allow_redirects=False,
                 ) as response,
@@ -125,16 +128,20 @@ def problem_error(status: int, problem: JsonObject) -> CommandFailed:
     message = "\n".join(lines)
     if status in _PASSING:
         return ServerAway(message)
+    if status == 401:
+        message += " On the command line: --token, or PROMPT_QUEUE_TOKEN."
     if status == 404:
         return CommandFailed(message, ExitCode.NOT_FOUND)
     return CommandFailed(message, ExitCode.USAGE if status < 500 else ExitCode.FAILED)
 
 
 @asynccontextmanager
-async def open_server(base: str) -> AsyncIterator[QueueServer]:
+async def open_server(base: str, token: str | None = None) -> AsyncIterator[QueueServer]:
     """The server at a base URL. Raises CommandFailed for an address that is not one."""
     from prompt_queue.guards.egress import provider_session
 
+    if token is not None and not (token.isascii() and token.isprintable()):
+        raise CommandFailed("the token has characters that no header can carry", ExitCode.USAGE)
     try:
         session = provider_session(base)
     except ValueError:
@@ -143,4 +150,4 @@ async def open_server(base: str) -> AsyncIterator[QueueServer]:
             ExitCode.USAGE,
         ) from None
     async with session:
-        yield QueueServer(session, base)
+        yield QueueServer(session, base, token)

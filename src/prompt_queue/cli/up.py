@@ -92,7 +92,8 @@ async def _run(settings: Settings, dsn: str) -> None:
     ours = (sys.executable, "-m", "prompt_queue")
     children.append(Child("server", (*ours, "serve"), environment))
     children += [
-        Child(f"worker {n + 1}", (*ours, "work"), environment) for n in range(settings.workers)
+        Child(f"worker {n + 1}", (*ours, "work"), environment | _metrics_port(settings, n))
+        for n in range(settings.workers)
     ]
     try:
         for child in children:
@@ -163,6 +164,15 @@ def _environment(settings: Settings) -> dict[str, str]:
     }
 
 
+def _metrics_port(settings: Settings, worker: int) -> dict[str, str]:
+    """The first worker has the port that was asked for, each other one the next."""
+    port = settings.metrics_port
+    if not port:
+        return {}
+    # Beyond the last port there is none; such a worker takes any that is free, and logs it.
+    return {variable_name("metrics_port"): str(port + worker if port + worker < 65536 else 0)}
+
+
 def _free_port(host: str = "127.0.0.1") -> int:
     with socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET) as probe:
         probe.bind((host, 0))
@@ -225,7 +235,7 @@ def _greet(settings: Settings) -> None:
     lines = [
         "",
         f"prompt-queue is ready at {base}  (API: {base}/docs)",
-        f"  database  {'embedded PostgreSQL' if settings.demo_mode else 'DATABASE_URL'}",
+        f"  database  {'DATABASE_URL' if settings.database_url else 'embedded PostgreSQL'}",
     ]
     if settings.xai_api_key is None:
         lines.append("  Grok      STAND-IN: prompts are made up by a local program, not by Grok;")
@@ -238,8 +248,7 @@ def _greet(settings: Settings) -> None:
     else:
         lines.append(f"  pictures  {settings.wavespeed_api_base} ({settings.picture_model})")
     lines.append(f"  workers   {settings.workers}")
-    if settings.demo_mode:
-        lines.append("  access    open to programs on this machine only; no login is configured")
+    lines.append(f"  access    {settings.identity_sentence}")
     if settings.demo_mode or settings.seed_demo:
         lines += ["", "Turn two photographs into a prompt:", "", _sample_command(base)]
     lines += ["", "Ctrl-C stops everything."]

@@ -23,6 +23,7 @@ class Address:
     port: int
     prefix: str
     token: Token | None = field(default=None, repr=False)
+    act_for: str | None = None
 
     @classmethod
     def of(
@@ -30,6 +31,8 @@ class Address:
         base_url: str | None,
         token: Token | None,
         environment: Mapping[str, str] | None = None,
+        *,
+        act_for: object = None,
     ) -> "Address":
         """From arguments, else PROMPT_QUEUE_URL and PROMPT_QUEUE_TOKEN. Raises ValueError."""
         known = os.environ if environment is None else environment
@@ -46,6 +49,7 @@ class Address:
             parts.port or (443 if parts.scheme == "https" else 80),
             parts.path.rstrip("/"),
             token or known.get("PROMPT_QUEUE_TOKEN") or None,
+            None if act_for is None else str(act_for),
         )
 
     @property
@@ -60,7 +64,7 @@ class Address:
         return f"{self.prefix}{request.path}{query}"
 
 
-def headers_of(request: Request, token: str | None) -> dict[str, str]:
+def headers_of(request: Request, token: str | None, act_for: str | None = None) -> dict[str, str]:
     """Everything that is sent as a header. Raises ValueError for a token that is none."""
     headers = {"Accept": "application/json", "User-Agent": "prompt-queue-client"}
     headers |= request.headers
@@ -68,4 +72,6 @@ def headers_of(request: Request, token: str | None) -> dict[str, str]:
         if not _CREDENTIALS.fullmatch(token):
             raise ValueError("the token has characters that a header cannot carry")
         headers["Authorization"] = f"Bearer {token}"
+    if act_for is not None:
+        headers["X-Act-For"] = act_for
     return headers

@@ -39,8 +39,8 @@ class AsyncPromptQueue:
     """A queue at an address, for one event loop; close it at the end, or use `async with`.
 
     `base_url` and `token` default to PROMPT_QUEUE_URL and PROMPT_QUEUE_TOKEN; a `token` may be a
-    function, also an async one, that is called for each request. Every method raises
-    PromptQueueError.
+    function, also an async one, that is called for each request. `act_for`: the user
+    for whom an API key with the scope act_for acts. Every method raises PromptQueueError.
     """
 
     def __init__(
@@ -49,9 +49,10 @@ class AsyncPromptQueue:
         token: Token | None = None,
         *,
         patience: Patience | None = None,
+        act_for: Id | None = None,
     ) -> None:
         self._think = Thinking(patience or Patience())
-        self._doer = LoopingDoer(Address.of(base_url, token))
+        self._doer = LoopingDoer(Address.of(base_url, token, act_for=act_for))
         self.jobs = AsyncPictures(self._doer, self._think)
         self.rows = AsyncRows(self._doer, self._think)
 

@@ -82,7 +82,7 @@ class BlockingDoer:
         said = token() if callable(token) else token
         if said is not None and not isinstance(said, str):
             raise TypeError("this token needs await; use AsyncPromptQueue")
-        headers = headers_of(request, said)
+        headers = headers_of(request, said, self._address.act_for)
         connection = (None if fresh else self._take()) or self._make(seconds)
         sent = False
         try:

@@ -76,7 +76,7 @@ class LoopingDoer:
             token = token()
             if inspect.isawaitable(token):
                 token = await token
-        headers = headers_of(request, token)
+        headers = headers_of(request, token, self._address.act_for)
         if self._session is None:
             self._session = aiohttp.ClientSession(
                 timeout=_NO_LIMIT, cookie_jar=aiohttp.DummyCookieJar()

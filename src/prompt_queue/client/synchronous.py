@@ -38,7 +38,8 @@ class PromptQueue:
     """A queue at an address. Threads may share it; close it at the end, or use `with`.
 
     `base_url` and `token` default to PROMPT_QUEUE_URL and PROMPT_QUEUE_TOKEN; a `token` may be a
-    function that is called for each request. Every method raises PromptQueueError.
+    function that is called for each request. `act_for`: the user for whom an API key with the scope
+    act_for acts. Every method raises PromptQueueError.
     """
 
     def __init__(
@@ -47,9 +48,10 @@ class PromptQueue:
         token: Token | None = None,
         *,
         patience: Patience | None = None,
+        act_for: Id | None = None,
     ) -> None:
         self._think = Thinking(patience or Patience())
-        self._doer = BlockingDoer(Address.of(base_url, token))
+        self._doer = BlockingDoer(Address.of(base_url, token, act_for=act_for))
         self.jobs = Pictures(self._doer, self._think)
         self.rows = Rows(self._doer, self._think)
 

@@ -47,11 +47,11 @@ class LinkSigner:
         payload = f"{expires_at} {name}".encode("ascii")
         if _PAYLOAD.fullmatch(payload.decode("ascii")) is None:
             raise ValueError("expires_at must be a Unix time in whole seconds")
-        return _encode(self._mac(payload) + payload)
+        return encode_token(self._mac(payload) + payload)
 
     def verify(self, token: str) -> SignedLink:
         """What was signed. Raises LinkInvalid; the caller judges whether it has expired."""
-        raw = _decode(token)
+        raw = decode_token(token)
         mac, payload = raw[:_MAC_BYTES], raw[_MAC_BYTES:]
         if not hmac.compare_digest(mac, self._mac(payload)):
             raise LinkInvalid("This link was not made by this server, or it was altered.")
@@ -64,11 +64,13 @@ class LinkSigner:
         return hmac.digest(self._secret, _CONTEXT + payload, hashlib.sha256)
 
 
-def _encode(raw: bytes) -> str:
+def encode_token(raw: bytes) -> str:
+    """Bytes as letters that may stand in an address."""
     return base64.urlsafe_b64encode(raw).rstrip(b"=").decode("ascii")
 
 
-def _decode(token: str) -> bytes:
+def decode_token(token: str) -> bytes:
+    """The bytes again; each has one spelling only. Raises LinkInvalid."""
     broken = LinkInvalid("This link is incomplete.")
     if not token or len(token) > _LONGEST_TOKEN or not token.isascii():
         raise broken
@@ -77,6 +79,6 @@ def _decode(token: str) -> bytes:
     except binascii.Error:
         raise broken from None
     # One token, one spelling: the unused bits of the last character must be zero.
-    if _encode(raw) != token:
+    if encode_token(raw) != token:
         raise broken
     return raw

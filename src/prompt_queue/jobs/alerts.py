@@ -118,20 +118,20 @@ def _breaker_open(measures: Measures, most: float) -> Iterator[Finding]:
 
 
 def _webhooks(measures: Measures, most: float) -> Iterator[Finding]:
-    counts = dict(measures.webhooks or ())
-    lost = counts.get("exhausted", 0) + counts.get("disabled", 0)
-    total = lost + counts.get("delivered", 0)
-    share = lost / total if total else 0.0
+    tries = measures.webhook_tries
+    total = tries.taken + tries.failed
+    share = tries.failed / total if total else 0.0
     if total >= LEAST_JOBS and share > most:
         yield (
             share,
-            f"{share:.0%} of the outgoing webhooks were given up; look at their receivers.",
+            f"{share:.0%} of the webhooks sent within the last quarter of an hour were not taken; "
+            "look at their receivers, and at this network.",
             "",
         )
 
 
 def _promises(measures: Measures, least: float) -> Iterator[Finding]:
-    for kind, scored, share in measures.promises or ():
+    for kind, scored, share in measures.promises:
         if scored >= LEAST_JOBS and share < least:
             yield (
                 share,
@@ -183,7 +183,7 @@ RULES: Mapping[str, Rule] = {
     "no_worker": Rule(1, "fewest workers while prompts wait", _no_worker),
     "out_of_credit": Rule(0, "no threshold: any account without credit", _out_of_credit),
     "breaker_open": Rule(300, "most seconds that a breaker is open", _breaker_open),
-    "webhooks": Rule(0.05, "largest share of webhooks given up", _webhooks),
+    "webhooks": Rule(0.2, "largest share of webhooks not taken, last 15 minutes", _webhooks),
     "promises": Rule(0.8, "smallest share of promised times that are kept, a day", _promises),
     "dead_rows": Rule(0.5, "largest share of dead rows in a table of the queue", _dead_rows),
     "horizon": Rule(600, "most seconds that a transaction holds back vacuum", _horizon),

@@ -6,6 +6,15 @@ from dataclasses import dataclass, field
 
 @dataclass(frozen=True, slots=True)
 class Depth:
+    """Prompt jobs of one state and priority."""
+
+    state: str
+    priority: int
+    jobs: int
+
+
+@dataclass(frozen=True, slots=True)
+class Lane:
     """Prompt jobs of one state and priority; `oldest_seconds` since the oldest was queued."""
 
     state: str
@@ -16,12 +25,20 @@ class Depth:
 
 @dataclass(frozen=True, slots=True)
 class RecentJobs:
-    """Prompt jobs queued within the last hour that are alike."""
+    """Prompt jobs that ended alike within the last hour."""
 
     status: str
     source: str | None
     error_code: str | None
     jobs: int
+
+
+@dataclass(frozen=True, slots=True)
+class WebhookTries:
+    """Tries to deliver webhooks of late: those that worked, and those that did not."""
+
+    taken: int
+    failed: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,36 +74,32 @@ class Breaker:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Measures:
-    """One look at the queue. Times in seconds; `promises` is kind to the share that was kept.
+    """One look at the queue. Times in seconds; `promises` are kinds, how many, the share kept.
 
-    `totals` have a name and label values, and never get less.
+    `totals` have a name and label values, and never get less. `oldest_seconds` is 0 where none
+    waits. `counted_seconds` is how long ago `depth`, `pictures` and pending webhooks were counted.
     """
 
     depth: tuple[Depth, ...] = ()
+    oldest_seconds: float = 0.0
+    counted_seconds: float = 0.0
     pictures: tuple[tuple[str, int], ...] = ()
     recent_jobs: tuple[RecentJobs, ...] = ()
     totals: Mapping[tuple[str, tuple[str, ...]], float] = field(default_factory=dict)
     tables: tuple[TableRows, ...] = ()
     horizon: Horizon | None = None
     breakers: tuple[Breaker, ...] = ()
-    webhooks: tuple[tuple[str, int], ...] | None = None
-    promises: tuple[tuple[str, int, float], ...] | None = None
+    webhooks: tuple[tuple[str, int], ...] = ()
+    webhook_tries: WebhookTries = WebhookTries(0, 0)
+    promises: tuple[tuple[str, int, float], ...] = ()
     workers: int = 0
     slots: int = 0
     paused: bool = False
-    unfenced_writes: int = 0
     completed_last_hour: int = 0
     failed_last_hour: int = 0
-    wait_seconds: float = 0.0
     processing_seconds: float | None = None
 
     @property
     def waiting(self) -> int:
         """Prompt jobs that nobody works on yet."""
         return sum(depth.jobs for depth in self.depth if depth.state != "processing")
-
-    @property
-    def oldest_seconds(self) -> float:
-        """Since the oldest waiting prompt job was queued; 0 where none waits."""
-        ages = [depth.oldest_seconds for depth in self.depth if depth.state != "processing"]
-        return max(ages, default=0.0)

@@ -9,6 +9,7 @@ from pydantic import SecretStr, field_validator, model_validator
 
 from prompt_queue.settings.dispatch import DispatchSettings
 from prompt_queue.settings.failures import FailureSettings
+from prompt_queue.settings.identity import IdentitySettings
 from prompt_queue.settings.knobs import PREFIX, CommaList, knob, split_commas
 from prompt_queue.settings.pictures import PictureSettings
 from prompt_queue.settings.users import UserSettings
@@ -22,7 +23,14 @@ WAVESPEED_PUBLIC_BASE = "https://api.wavespeed.ai"
 LOOPBACK_HOSTS = frozenset({"127.0.0.1", "localhost", "::1"})
 
 
-class Settings(FailureSettings, PictureSettings, DispatchSettings, WebhookSettings, UserSettings):
+class Settings(
+    FailureSettings,
+    PictureSettings,
+    DispatchSettings,
+    WebhookSettings,
+    UserSettings,
+    IdentitySettings,
+):
     """The configuration of one process. Durations are seconds unless the name says otherwise."""
 
     xai_api_key: SecretStr | None = knob(
@@ -73,7 +81,7 @@ class Settings(FailureSettings, PictureSettings, DispatchSettings, WebhookSettin
     host: str = knob(
         PREFIX + "HOST",
         "127.0.0.1",
-        "Address that the HTTP server binds. Loopback only without an identity.",
+        "Address that the HTTP server binds. Others than loopback need PROMPT_QUEUE_IDENTITY.",
     )
     port: int = knob(PREFIX + "PORT", 8080, "Port of the server.", ge=0, le=65535)
     public_url: str | None = knob(
@@ -169,6 +177,19 @@ class Settings(FailureSettings, PictureSettings, DispatchSettings, WebhookSettin
         gt=0,
         le=3600,
     )
+    metrics_port: int | None = knob(
+        PREFIX + "METRICS_PORT",
+        None,
+        "Port at which a worker answers GET /metrics; 0: any that is free, which the log names. "
+        "`up` gives its second worker the next one, and so on. Default: none.",
+        ge=0,
+        le=65535,
+    )
+    metrics_host: str = knob(
+        PREFIX + "METRICS_HOST",
+        "127.0.0.1",
+        "Address at which it answers. There is no password, and no user, job or address in it.",
+    )
     log_level: Literal["debug", "info", "warning", "error"] = knob(
         PREFIX + "LOG_LEVEL", "info", "Least severe line that is logged."
     )
@@ -206,12 +227,29 @@ class Settings(FailureSettings, PictureSettings, DispatchSettings, WebhookSettin
         return value if value and value.get_secret_value().strip() else None
 
     @model_validator(mode="after")
-    def _refuse_public_bind(self) -> Self:
-        if self.host not in LOOPBACK_HOSTS:
+    def _refuse_open_doors(self) -> Self:
+        if self.host in LOOPBACK_HOSTS:
+            return self
+        if not self.asks_for_tokens:
             raise ValueError(
-                f"{PREFIX}HOST={self.host} is not a loopback address: no identity provider is "
-                "configured, so anybody on the network could spend your money. Bind 127.0.0.1 "
-                "and put a reverse proxy with authentication in front"
+                f"{PREFIX}HOST={self.host} is not a loopback address, and without an identity "
+                "anybody on the network could spend your money. Set SUPABASE_URL for the access "
+                f"tokens of your users, or {PREFIX}IDENTITY=tokens and make keys with "
+                "`prompt-queue keys create`; else bind 127.0.0.1"
+            )
+        if self.host in {"0.0.0.0", "::"} and self.public_url is None:  # noqa: S104
+            raise ValueError(
+                f"{PREFIX}HOST={self.host} is no address that clients can use; set "
+                f"{PREFIX}PUBLIC_URL to the one that they do"
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _need_an_issuer(self) -> Self:
+        if self.supabase_jwt_secret and self.asks_for_tokens and self.issuer is None:
+            raise ValueError(
+                "SUPABASE_JWT_SECRET is set without SUPABASE_URL, so that nobody knows whose "
+                f"tokens to accept; set SUPABASE_URL, or {PREFIX}TOKEN_ISSUER"
             )
         return self
 
@@ -222,6 +260,32 @@ class Settings(FailureSettings, PictureSettings, DispatchSettings, WebhookSettin
         return self.public_url or f"http://{host}:{self.port}"
 
     @property
+    def asks_for_tokens(self) -> bool:
+        """True where requests have to show an access token or an API key."""
+        if self.identity != "auto":
+            return self.identity == "tokens"
+        return self.supabase_url is not None or self.supabase_jwt_secret is not None
+
+    @property
+    def issuer(self) -> str | None:
+        """`iss` of access tokens; None where none are accepted."""
+        return self.token_issuer or (
+            f"{self.supabase_url}/auth/v1" if self.supabase_url is not None else None
+        )
+
+    @property
+    def identity_sentence(self) -> str:
+        """Who is served, for whoever starts the server."""
+        if not self.asks_for_tokens:
+            return "NO LOGIN: whoever reaches this loopback address is the one local user"
+        if self.issuer is None:
+            return "API keys; make one with: prompt-queue keys create"
+        why = ""
+        if self.identity == "auto" and self.supabase_jwt_secret is None:
+            why = f" (as SUPABASE_URL is set; {PREFIX}IDENTITY=local serves the local user instead)"
+        return f"access tokens of {self.issuer} and API keys{why}"
+
+    @property
     def demo_mode(self) -> bool:
-        """True on the embedded database while no identity provider is configured."""
-        return self.database_url is None
+        """True on the embedded database while no identity is configured."""
+        return self.database_url is None and not self.asks_for_tokens

@@ -22,7 +22,8 @@ class PictureSettings(Group):
     supabase_url: str | None = knob(
         "SUPABASE_URL",
         None,
-        "URL of the Supabase project whose storage holds pictures; trusted by its exact origin.",
+        "URL of the Supabase project: its users' access tokens, and its storage for pictures; "
+        "trusted by its exact origin.",
     )
     supabase_service_key: SecretStr | None = knob(
         "SUPABASE_SERVICE_ROLE_KEY", None, "Service key of the project, for signed URLs."

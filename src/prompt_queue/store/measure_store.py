@@ -2,6 +2,8 @@
 
 from collections import defaultdict
 
+import asyncpg
+
 from prompt_queue.jobs.measures import (
     Breaker,
     Depth,
@@ -9,10 +11,10 @@ from prompt_queue.jobs.measures import (
     Measures,
     RecentJobs,
     TableRows,
+    WebhookTries,
 )
 from prompt_queue.store.database import Database
 from prompt_queue.store.model_store import ModelStore
-from prompt_queue.store.prompt_store import PromptStore
 
 
 class MeasureStore:
@@ -23,27 +25,20 @@ class MeasureStore:
 
     async def measures(self) -> Measures:
         """One look. Raises DatabaseUnavailable, DatabaseRefused."""
-        stats = await PromptStore(self._database).stats()
-        models = await ModelStore(self._database).models()
-        there = await self._database.row("measures_of_others")
-        webhooks = promises = None
-        if there and there["webhooks"]:
-            rows = await self._database.rows("measures_webhooks")
-            webhooks = tuple((row["outcome"], row["messages"]) for row in rows)
-        if there and there["promises"]:
-            rows = await self._database.rows("measures_promises")
-            promises = tuple(
-                (row["kind"], row["scored"], row["coverage"])
-                for row in rows
-                if row["coverage"] is not None
-            )
+        rates = await self._one("measures_rates")
+        backlog = await self._database.rows("measures_backlog")
+        endings = await self._database.rows("measures_webhooks")
+        tries = await self._one("measures_webhook_tries")
         horizon = await self._database.row("measures_horizon")
         return Measures(
-            depth=tuple(Depth(*row) for row in await self._database.rows("measures_depth")),
-            pictures=tuple(
-                (row["status"], row["pictures"])
-                for row in await self._database.rows("measures_pictures")
+            depth=tuple(
+                Depth(row["state"], row["priority"], row["jobs"])
+                for row in backlog
+                if row["kind"] == "prompt"
             ),
+            oldest_seconds=rates["oldest"],
+            counted_seconds=max((row["seconds"] for row in backlog), default=0.0),
+            pictures=_of_kind(backlog, "picture"),
             recent_jobs=tuple(
                 RecentJobs(*row) for row in await self._database.rows("measures_recent_jobs")
             ),
@@ -61,19 +56,27 @@ class MeasureStore:
                     model.rate,
                     model.requests_per_second,
                 )
-                for model in models
+                for model in await ModelStore(self._database).models()
             ),
-            webhooks=webhooks,
-            promises=promises,
-            workers=stats.workers,
-            slots=stats.slots,
-            paused=stats.paused,
-            unfenced_writes=stats.unfenced_writes,
-            completed_last_hour=stats.completed_last_hour,
-            failed_last_hour=stats.failed_last_hour,
-            wait_seconds=stats.avg_wait_time_seconds,
-            processing_seconds=stats.avg_processing_seconds,
+            webhooks=tuple((row["outcome"], row["messages"]) for row in endings)
+            + _of_kind(backlog, "webhook"),
+            webhook_tries=WebhookTries(tries["taken"], tries["failed"]),
+            promises=tuple(
+                (row["kind"], row["scored"], row["coverage"])
+                for row in await self._database.rows("measures_promises")
+            ),
+            workers=rates["workers"],
+            slots=rates["slots"],
+            paused=rates["paused"],
+            completed_last_hour=rates["completed_last_hour"],
+            failed_last_hour=rates["failed_last_hour"],
+            processing_seconds=rates["processing"],
         )
+
+    async def _one(self, query: str) -> asyncpg.Record:
+        row = await self._database.row(query)
+        assert row is not None  # noqa: S101 - an aggregate always has a row
+        return row
 
     async def _totals(self) -> dict[tuple[str, tuple[str, ...]], float]:
         await self._database.rows("sum_up")
@@ -81,3 +84,7 @@ class MeasureStore:
         for row in await self._database.rows("measures_totals"):
             totals[row["name"], tuple(row["labels"])] += float(row["value"])
         return dict(totals)
+
+
+def _of_kind(backlog: list[asyncpg.Record], kind: str) -> tuple[tuple[str, int], ...]:
+    return tuple((row["state"], row["jobs"]) for row in backlog if row["kind"] == kind)

@@ -7,7 +7,7 @@ from decimal import Decimal
 from typing import Any, Literal
 from uuid import UUID
 
-from prompt_queue.jobs.measures import Depth
+from prompt_queue.jobs.measures import Lane
 from prompt_queue.store.database import Database
 from prompt_queue.store.prompt_store import JsonObject
 
@@ -136,9 +136,9 @@ class OpsStore:
         now: datetime = row["now"]
         return now
 
-    async def lanes(self) -> list[Depth]:
+    async def lanes(self) -> list[Lane]:
         """Prompt jobs that have not ended, by state and priority."""
-        return [Depth(*row) for row in await self._database.rows("measures_depth")]
+        return [Lane(*row) for row in await self._database.rows("ops_lanes")]
 
     async def pictures(self) -> Mapping[str, int]:
         """Pictures that have not ended, by status."""

@@ -74,6 +74,15 @@ async def client(request: Request) -> Response:
     return _send(request, "prompt-queue.js", _ASK_EACH_TIME)
 
 
+@router.get("/prompt-queue-generate.js")
+async def button() -> Response:
+    """The button as a module. It has parts, which are found from where this leads to."""
+    place = f"static/{version()}/prompt-queue-generate.js"
+    # Relative, so that it holds behind a proxy that puts the server under a path.
+    headers = {"Location": place, "Cache-Control": _ASK_EACH_TIME} | _PUBLIC
+    return Response(status_code=307, headers=headers)
+
+
 @router.get("/favicon.ico")
 async def favicon(request: Request) -> Response:
     """The icon, where browsers look for it unasked."""

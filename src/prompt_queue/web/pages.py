@@ -26,6 +26,7 @@ class PageFacts:
 
     version: str
     demo_mode: bool
+    no_login: bool
     stand_in: bool
     picture_stand_in: bool
     makes_pictures: bool

@@ -25,6 +25,7 @@ class Heartbeat:
         self._concurrency = concurrency
         self._leases = leases
         self._lease_seconds = lease_seconds
+        self.missed = 0
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._run, name="heartbeat", daemon=True)
 
@@ -48,7 +49,7 @@ class Heartbeat:
                 database = database or await self._open()
                 await self._beat(database)
             except (DatabaseUnavailable, DatabaseRefused) as error:
-                log(Event.HEARTBEAT_MISSED, level="warning", reason=str(error))
+                self._miss(str(error))
                 pause = self._lease_seconds / 10
             await asyncio.to_thread(self._stop.wait, pause)
         if database is not None:
@@ -63,7 +64,7 @@ class Heartbeat:
     async def _beat(self, database: Database) -> None:
         stalled = self._leases.stalled_seconds
         if stalled > self._lease_seconds / 3:
-            log(Event.HEARTBEAT_MISSED, level="warning", reason="the loop makes no progress")
+            self._miss("the loop makes no progress")
         if stalled >= self._lease_seconds:
             return
         tokens = self._leases.tokens()
@@ -88,5 +89,9 @@ class Heartbeat:
         try:
             await WorkerStore(database).gone(self._worker)
         except (DatabaseUnavailable, DatabaseRefused) as error:
-            log(Event.HEARTBEAT_MISSED, level="warning", reason=str(error))
+            self._miss(str(error))
         await database.close()
+
+    def _miss(self, reason: str) -> None:
+        self.missed += 1
+        log(Event.HEARTBEAT_MISSED, level="warning", reason=reason)

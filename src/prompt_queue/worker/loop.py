@@ -19,6 +19,8 @@ from prompt_queue.worker.stations import Station
 SHORTEST_PAUSE = 0.05
 CLAIM_GRACE_SECONDS = 2.0
 GATHER_SECONDS = 0.004
+CLAIMED, LOST, REFUSED = "claimed", "lost", "refused"
+"""What a tally counts beside the outcomes that were written down."""
 
 
 class WorkLoop:
@@ -49,6 +51,16 @@ class WorkLoop:
         self._stopping = asyncio.Event()
         self._hurry = asyncio.Event()
         self.tally: Counter[str] = Counter()
+
+    @property
+    def slots(self) -> int:
+        """How many are handled at once, at most."""
+        return self._slots
+
+    @property
+    def running(self) -> int:
+        """How many are handled now."""
+        return len(self._running)
 
     def wake(self) -> None:
         """There may be work: look at once."""
@@ -125,7 +137,7 @@ class WorkLoop:
                 total += len(claims)
                 if len(claims) < asked:
                     break
-        self.tally["claimed"] += total
+        self.tally[CLAIMED] += total
         return total
 
     async def _held_back(self) -> float | None:
@@ -173,7 +185,7 @@ class WorkLoop:
         if outcome is None:
             span.fail(LeaseLost.__name__)
             self._leases.drop(claim)
-            self.tally["lost"] += 1
+            self.tally[LOST] += 1
             log(Event.JOB_LEASE_LOST, level="warning", job_id=str(claim.job_id))
             return
         note_outcome(span, outcome)
@@ -187,7 +199,7 @@ class WorkLoop:
         finally:
             self._leases.drop(claim)
         word = word_of(outcome)
-        self.tally[word] += settled.applied
+        self.tally[word if settled.applied else REFUSED] += 1
         event = self._settled if settled.applied else Event.JOB_OUTCOME_REFUSED
         if event is not None:
             log(event, job_id=str(claim.job_id), outcome=word, status=settled.status)

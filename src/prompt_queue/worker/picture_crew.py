@@ -1,7 +1,7 @@
 """Builds the leg from prompt to picture, from plain values."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -129,8 +129,22 @@ async def _outputs(account: PictureAccount) -> AsyncIterator[Outputs]:
         yield PublicBucket(session, bucket.base, bucket.service_key, bucket.name)
 
 
-async def webhook_secret(base: str, api_key: str) -> str | None:
-    """What the provider signs its webhooks with; None while it does not say."""
+def secret_source(
+    given: str | None, base: str, api_key: str | None
+) -> Callable[[], Awaitable[str | None]]:
+    """What webhooks are signed with: as given, else as the provider says once; None: not known."""
+    known = given
+
+    async def source() -> str | None:
+        nonlocal known
+        if known is None and api_key is not None:
+            known = await _webhook_secret(base, api_key)
+        return known
+
+    return source
+
+
+async def _webhook_secret(base: str, api_key: str) -> str | None:
     async with provider_session(base) as session, guarded_session() as outside:
         try:
             return await WaveSpeedClient(session, outside, base, api_key).webhook_secret()

@@ -42,6 +42,7 @@ from prompt_queue.worker.janitor import Janitor
 from prompt_queue.worker.leases import HeldLeases
 from prompt_queue.worker.ledger import StoreLedger
 from prompt_queue.worker.loop import WorkLoop
+from prompt_queue.worker.metrics import metrics_of
 from prompt_queue.worker.model_watch import ModelWatch
 from prompt_queue.worker.partials import StorePartials
 from prompt_queue.worker.patience import patiently
@@ -50,7 +51,7 @@ from prompt_queue.worker.picture_crew import (
     Bucket,
     PictureAccount,
     dispatch_station,
-    webhook_secret,
+    secret_source,
 )
 from prompt_queue.worker.stations import GenerationStation, Station
 
@@ -229,17 +230,12 @@ def _bucket(settings: Settings) -> Bucket | None:
 
 def webhook_secret_source(settings: Settings) -> Callable[[], Awaitable[str | None]]:
     """What webhooks are signed with: as set, else as the provider says once; None: not known."""
-    given = settings.wavespeed_webhook_secret
-    known = given.get_secret_value() if given else None
-
-    async def source() -> str | None:
-        nonlocal known
-        key = settings.wavespeed_api_key
-        if known is None and key is not None:
-            known = await webhook_secret(settings.wavespeed_api_base, key.get_secret_value())
-        return known
-
-    return source
+    given, key = settings.wavespeed_webhook_secret, settings.wavespeed_api_key
+    return secret_source(
+        given.get_secret_value() if given else None,
+        settings.wavespeed_api_base,
+        key.get_secret_value() if key else None,
+    )
 
 
 def retry_policy(settings: Settings) -> RetryPolicy:
@@ -281,7 +277,10 @@ async def run_worker(settings: Settings, dsn: str) -> None:
     database = await patiently(lambda: Database.open(dsn, direct_dsn=direct_dsn))
     try:
         await patiently(lambda: configure(settings, database))
-        async with crew(settings, database) as parts:
+        async with (
+            crew(settings, database) as parts,
+            metrics_of(parts, database, settings.metrics_host, settings.metrics_port),
+        ):
             await run_crew(parts, database)
     finally:
         await database.close()

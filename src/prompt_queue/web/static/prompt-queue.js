@@ -56,6 +56,7 @@
  * @typedef {object} ClientOptions
  * @property {string} [baseUrl]  of the page, or PROMPT_QUEUE_URL, or http://127.0.0.1:8080
  * @property {string | (() => string | Promise<string>)} [token]  sent as bearer; else PROMPT_QUEUE_TOKEN
+ * @property {string} [actFor]  the user for whom an API key with the scope act_for acts
  * @property {typeof globalThis.fetch} [fetch]
  * @property {Patience} [patience]
  */
@@ -121,10 +122,11 @@ export const hasEnded = job => job != null && ENDED.has(job.status)
 /** A client of one server. Every method throws PromptQueueError. */
 export class PromptQueue {
   /** @param {ClientOptions} [options] */
-  constructor ({ baseUrl, token, fetch, patience } = {}) {
+  constructor ({ baseUrl, token, actFor, fetch, patience } = {}) {
     const base = baseUrl ?? environment('PROMPT_QUEUE_URL') ?? ownOrigin() ?? 'http://127.0.0.1:8080'
     const caller = new Caller(
-      base.replace(/\/+$/, ''), token ?? environment('PROMPT_QUEUE_TOKEN'), fetch, { ...PATIENCE, ...patience }
+      base.replace(/\/+$/, ''), token ?? environment('PROMPT_QUEUE_TOKEN'), fetch, { ...PATIENCE, ...patience },
+      actFor
     )
     /** @private */
     this._caller = caller
@@ -298,11 +300,12 @@ class Rows {
 
 /** Requests, and their repeats. */
 class Caller {
-  /** @param {string} base @param {ClientOptions['token']} token @param {typeof fetch | undefined} fetch @param {Required<Patience>} patience */
-  constructor (base, token, fetch, patience) {
+  /** @param {string} base @param {ClientOptions['token']} token @param {typeof fetch | undefined} fetch @param {Required<Patience>} patience @param {string | undefined} actFor */
+  constructor (base, token, fetch, patience, actFor) {
     this._base = base
     this._token = token
     this._fetch = fetch
+    this._actFor = actFor
     this.patience = patience
   }
 
@@ -370,7 +373,8 @@ class Caller {
       Accept: 'application/json',
       ...headers,
       ...(json !== undefined && { 'Content-Type': 'application/json' }),
-      ...(token && { Authorization: `Bearer ${token}` })
+      ...(token && { Authorization: `Bearer ${token}` }),
+      ...(this._actFor && { 'X-Act-For': this._actFor })
     })
     const said = new URLSearchParams(Object.entries(query).filter(([, value]) => value != null)).toString()
     return (this._fetch ?? globalThis.fetch)(`${this._base}${path}${said && `?${said}`}`, {

@@ -16,8 +16,7 @@ as $$
   with waiting as (
     select count(*) filter (where q.state <> 'leased') as queued,
       count(*) filter (where q.state = 'leased') as processing,
-      count(*) filter (where q.state = 'capped') as capped,
-      min(q.enqueued_at) filter (where q.state <> 'leased') as oldest
+      count(*) filter (where q.state = 'capped') as capped
     from public.prompt_job_queue q
   ),
   tally as (
@@ -25,40 +24,10 @@ as $$
       coalesce(sum(t.jobs) filter (where t.status = 'failed'), 0)::bigint as failed,
       coalesce(sum(t.jobs) filter (where t.status = 'cancelled'), 0)::bigint as cancelled
     from public.prompt_queue_tally t
-  ),
-  hour as (
-    select coalesce(sum(t.jobs) filter (
-        where t.status = 'completed' and t.at > clock_timestamp() - interval '1 minute'
-      ), 0)::bigint as completed_last_minute,
-      coalesce(sum(t.jobs) filter (where t.status = 'completed'), 0)::bigint as completed,
-      coalesce(sum(t.jobs) filter (where t.status = 'failed'), 0)::bigint as failed
-    from public.prompt_queue_tally t
-    where t.at > clock_timestamp() - interval '1 hour'
-  ),
-  means as (
-    select t.at > clock_timestamp() - interval '1 hour' as recent,
-      sum(t.wait_seconds) / sum(t.measured) as wait,
-      sum(t.processing_seconds) / sum(t.measured) as processing
-    from public.prompt_queue_tally t
-    where t.status = 'completed'
-    group by 1
-    having sum(t.measured) > 0
-    order by 1 desc
-    limit 1
-  ),
-  alive as (
-    select count(*) as workers, coalesce(sum(w.concurrency), 0) as slots
-    from public.prompt_queue_workers w
-    where w.seen_at > clock_timestamp() - interval '30 seconds'
   )
-  select waiting.queued, waiting.processing, tally.completed, tally.failed,
-    round(coalesce(means.wait, 0)::numeric, 3), tally.cancelled,
-    round(means.processing::numeric, 3),
-    round(greatest(extract(epoch from clock_timestamp() - waiting.oldest), 0), 3),
-    alive.workers, alive.slots,
+  select w.queued, w.processing, t.completed, t.failed, r.avg_wait_time_seconds, t.cancelled,
+    r.avg_processing_seconds, r.oldest_queued_seconds, r.workers, r.slots,
     (select count(*) from public.prompt_job_events e where e.kind = 'unfenced_write'),
-    hour.completed_last_minute, hour.failed, hour.completed,
-    exists (select from public.prompt_queue_pauses p where p.model = ''), waiting.capped
-  from waiting cross join tally cross join hour cross join alive
-  left join means on true
+    r.completed_last_minute, r.failed_last_hour, r.completed_last_hour, r.paused, w.capped
+  from waiting w cross join tally t cross join public.prompt_queue_rates() r
 $$;

@@ -30,11 +30,7 @@ begin
     limit p_limit
   );
   if (select count(*) from public.webhook_tally) > 100 then
-    with gone as (
-      delete from public.webhook_tally t returning t.outcome, t.messages
-    )
-    insert into public.webhook_tally (outcome, messages)
-    select g.outcome, sum(g.messages) from gone g group by g.outcome;
+    perform public.compact_webhook_tally();
   end if;
   return v_pruned;
 end

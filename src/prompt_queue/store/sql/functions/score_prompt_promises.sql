@@ -1,6 +1,7 @@
 -- Compares promises with what came of them: those about jobs that have just ended, and those whose
 -- time is over. Half a promise is closed once its event is known or overdue; it is void where the
--- job was cancelled. Returns how many promises were touched; one caller at a time does anything.
+-- job was cancelled. What was kept is counted in prompt_promise_tally, one line a kind and ten
+-- minutes. Returns how many promises were touched; one caller at a time does anything.
 create or replace function public.score_prompt_promises(p_limit int default 2000)
 returns int
 language plpgsql
@@ -57,7 +58,9 @@ begin
     )
   ),
   judged as materialized (
-    select p.job_id, p.made_at, f.is_void, f.started_at, f.ended_at,
+    select p.job_id, p.made_at, p.leg, f.is_void, f.started_at, f.ended_at,
+      p.start_scored_at is not null as start_known, p.done_scored_at is not null as done_known,
+      p.start_kept as start_was, p.done_kept as done_was,
       f.started_at is not null or p.start_due_at <= v_now as start_closes,
       f.ended_at is not null or p.done_due_at <= v_now as done_closes,
       extract(epoch from coalesce(f.started_at, v_now) - p.made_at) as start_after,
@@ -85,7 +88,24 @@ begin
         then coalesce(p.done_scored_at, v_now) else p.done_scored_at end
     from judged j
     where p.job_id = j.job_id and p.made_at = j.made_at
-    returning 1
+    returning j.leg, j.start_known, j.done_known, j.start_was, j.done_was,
+      p.start_scored_at, p.done_scored_at, p.start_kept, p.done_kept
+  ),
+  counted as (
+    insert into public.prompt_promise_tally as t (at, kind, kept, scored)
+    select date_bin('10 minutes', v_now, 'epoch'), c.kind,
+      sum(c.kept::int - (c.known and c.was)::int), sum((not c.known)::int)
+    from scored s
+    cross join lateral (values
+      (case s.leg when 'prompt' then 'start' end, s.start_known, s.start_was, s.start_scored_at,
+        s.start_kept),
+      (case s.leg when 'prompt' then 'done' else 'picture' end, s.done_known, s.done_was,
+        s.done_scored_at, s.done_kept)
+    ) c (kind, known, was, scored_at, kept)
+    where c.kind is not null and c.scored_at is not null
+    group by c.kind
+    on conflict (at, kind) do update
+    set kept = t.kept + excluded.kept, scored = t.scored + excluded.scored
   )
   select (select max(r.id) from read r), (select count(*) from scored) into v_last, v_scored;
   update public.prompt_queue_settings s

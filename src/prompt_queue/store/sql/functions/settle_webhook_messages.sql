@@ -24,6 +24,10 @@ declare
   v_next timestamptz;
   v_disabled uuid;
 begin
+  -- Counting is cheap because now and then somebody tidies up.
+  if random() < 0.005 then
+    perform public.compact_webhook_tally();
+  end if;
   for v_one in
     select o.* from jsonb_to_recordset(p_outcomes) as o (
       message_id uuid, lease_token uuid, outcome text, status int, milliseconds int, answer text,

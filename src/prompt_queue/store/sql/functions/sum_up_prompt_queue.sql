@@ -1,16 +1,23 @@
 -- Adds to prompt_queue_totals what has happened since the last time: at most 20,000 events and
 -- 20,000 calls. Event numbers commit out of order, so events count once every transaction that may
 -- still bring a smaller number is over; such a one has changed a row before it writes an event, so
--- it has a transaction id by then. Calls count a quarter of an hour after they began; one that has
--- no answer by then counts as unanswered. The same goes into prompt_queue_minutes, by the minute, and
--- prompt_queue_spend, by the day. Returns false where somebody else is at it.
+-- it has a transaction id by then. Calls count in the order in which they began, a minute later at
+-- the earliest; one without an answer is waited for, and after a quarter of an hour counts as
+-- unanswered. The same goes into prompt_queue_minutes, by the minute, and prompt_queue_spend, by the
+-- day. Returns false where somebody else is at it.
 create or replace function public.sum_up_prompt_queue()
 returns boolean
 language plpgsql
 set search_path = ''
+set plan_cache_mode = force_generic_plan
+set enable_seqscan = off
+set enable_bitmapscan = off
+set enable_hashjoin = off
+set enable_mergejoin = off
 set application_name = 'prompt_queue.sum_up'
 as $$
 declare
+  v_now timestamptz := clock_timestamp();
   v_read public.prompt_queue_totals_read;
   v_running xid8;
   v_next xid8;
@@ -34,14 +41,19 @@ begin
     else v_read.event_id
   end;
   v_final := least(greatest(v_final, v_read.event_id), v_read.event_id + 20000);
-  select max(c.started_at) into v_calls
-  from (
-    select p.started_at from public.provider_calls p
-    where p.started_at > v_read.calls_until
-      and p.started_at < clock_timestamp() - interval '15 minutes'
-    order by p.started_at
+  with next as materialized (
+    select c.started_at, c.state from public.provider_calls c
+    where c.started_at > v_read.calls_until and c.started_at < v_now - interval '1 minute'
+    order by c.started_at
     limit 20000
-  ) c;
+  ),
+  open as (
+    select min(n.started_at) as at from next n
+    where n.state = 'sent' and n.started_at > v_now - interval '15 minutes'
+  )
+  select max(n.started_at) into v_calls
+  from next n cross join open o
+  where o.at is null or n.started_at < o.at;
   with events as materialized (
     select e.job_id, e.kind, e.data, date_trunc('minute', e.created_at) as minute
     from public.prompt_job_events e

@@ -1,54 +1,30 @@
 -- What /metrics and the alert rules look at.
 
--- name: measures_depth
-select case q.state when 'leased' then 'processing' else q.state end as state, q.priority,
-  count(*) as jobs,
-  greatest(extract(epoch from clock_timestamp() - min(q.enqueued_at)), 0)::float8 as oldest_seconds
-from public.prompt_job_queue q
-group by 1, 2;
+-- name: measures_rates
+select r.avg_wait_time_seconds::float8 as wait, r.avg_processing_seconds::float8 as processing,
+  coalesce(r.oldest_queued_seconds, 0)::float8 as oldest, r.workers, r.slots, r.paused,
+  r.completed_last_hour, r.failed_last_hour
+from public.prompt_queue_rates() r;
 
--- name: measures_pictures
-select p.status, count(*) as pictures from public.picture_jobs p
-where p.status in ('submitting', 'submission_unknown', 'submitted', 'running')
-group by p.status
-union all
-select 'queued', count(*) from public.picture_jobs p where p.status = 'queued';
+-- name: measures_backlog
+select b.kind, case b.state when 'leased' then 'processing' else b.state end as state, b.priority,
+  b.jobs, b.seconds
+from public.prompt_queue_backlog() b;
 
 -- name: measures_recent_jobs
--- Of an hour, and of ten thousand events at most: a share needs no more.
-select j.status, j.source, j.error_code, count(*) as jobs
-from (
-  select distinct e.job_id
-  from (select * from public.prompt_job_events n order by n.id desc limit 10000) e
-  where e.kind in ('completed', 'failed') and e.created_at > clock_timestamp() - interval '1 hour'
-) r
-join public.prompt_generation_jobs j on j.id = r.job_id
-group by j.status, j.source, j.error_code;
+-- Of an hour, and of three thousand events at most: a share needs no more.
+select e.kind as status, e.data ->> 'source' as source, e.data ->> 'code' as error_code,
+  count(*) as jobs
+from (select * from public.prompt_job_events n order by n.id desc limit 3000) e
+where e.kind in ('completed', 'failed') and e.created_at > clock_timestamp() - interval '1 hour'
+group by e.kind, source, error_code;
 
 -- name: sum_up
-select public.sum_up_prompt_queue() as done;
+-- What a crash forgets is summed up again, so nobody waits for the disk.
+select set_config('synchronous_commit', 'off', true), public.sum_up_prompt_queue() as done;
 
 -- name: measures_totals
--- Calls that are not summed up yet: of the last quarter of an hour.
-with recent as materialized (
-  select c.leg, c.model, c.prompt_tokens, c.completion_tokens, c.reasoning_tokens, c.cost_usd,
-    case c.state when 'answered' then coalesce(c.error_code, 'ok') else 'unanswered' end as outcome
-  from public.provider_calls c
-  where c.started_at > (select r.calls_until from public.prompt_queue_totals_read r)
-    and c.state <> 'sent'
-)
-select t.name, t.labels, t.value from public.prompt_queue_totals t
-union all
-select 'calls', array[c.leg, c.model, c.outcome], count(*) from recent c group by 2
-union all
-select 'usd', array[c.leg, c.model], coalesce(sum(c.cost_usd), 0) from recent c group by 2
-union all
-select 'tokens', array[c.leg, c.model, 'input'], coalesce(sum(c.prompt_tokens), 0)
-from recent c group by 2
-union all
-select 'tokens', array[c.leg, c.model, 'output'],
-  coalesce(sum(coalesce(c.completion_tokens, 0) + coalesce(c.reasoning_tokens, 0)), 0)
-from recent c group by 2;
+select t.name, t.labels, t.value from public.prompt_queue_counters() t;
 
 -- name: measures_dead_rows
 select t.relname::text as table_name, t.n_live_tup as live, t.n_dead_tup as dead
@@ -68,12 +44,22 @@ where a.datname = current_database() and a.pid <> pg_backend_pid()
 order by a.xact_start
 limit 1;
 
--- name: measures_of_others
-select to_regprocedure('public.webhook_outcomes()') is not null as webhooks,
-  to_regprocedure('public.prompt_promise_coverage(integer)') is not null as promises;
-
 -- name: measures_webhooks
-select w.outcome, w.messages from public.webhook_outcomes() w;
+select o.outcome, coalesce((
+  select sum(t.messages) from public.webhook_tally t where t.outcome = o.outcome
+), 0)::bigint as messages
+from (values ('delivered'), ('exhausted'), ('disabled')) o (outcome);
+
+-- name: measures_webhook_tries
+-- Of a quarter of an hour, and of two thousand tries at most: a share needs no more.
+select count(*) filter (where n.error is null) as taken,
+  count(*) filter (where n.error is not null) as failed
+from (
+  select t.error from public.webhook_tries t
+  where t.at > (select clock_timestamp() - interval '15 minutes')
+  order by t.at desc
+  limit 2000
+) n;
 
 -- name: measures_promises
 select p.kind, p.scored, p.coverage::float8 as coverage from public.prompt_promise_coverage(24) p;

@@ -7,6 +7,14 @@ select clock_timestamp() as now;
 select u.priority, u.reason, u.actor, u.paused_at
 from public.prompt_queue_paused_priorities u order by u.priority;
 
+-- name: ops_lanes
+-- Counted each time: whoever sees a page has just pressed something.
+select case q.state when 'leased' then 'processing' else q.state end as state, q.priority,
+  count(*) as jobs,
+  greatest(extract(epoch from clock_timestamp() - min(q.enqueued_at)), 0)::float8 as oldest_seconds
+from public.prompt_job_queue q
+group by 1, 2;
+
 -- name: ops_pictures
 select o.status, o.pictures from public.open_pictures() o;
 

@@ -110,7 +110,7 @@ async function listen () {
   const mine = stream = new AbortController()
   while (!mine.signal.aborted) {
     try {
-      await hear(mine.signal)
+      if (!await hear(mine.signal)) return
     } catch {
       // Without a stream there is still the look every few seconds.
     }
@@ -118,15 +118,17 @@ async function listen () {
   }
 }
 
+/** Until the stream ends; false where this person has none of their own. */
 async function hear (signal) {
   const headers = { Accept: 'text/event-stream', ...(token() && { Authorization: `Bearer ${token()}` }) }
   const response = await fetch('/api/events', { headers, signal, cache: 'no-store' })
-  if (!response.ok || !response.body) return
+  if (response.status === 401 || response.status === 403) return false
+  if (!response.ok || !response.body) return true
   const parser = new EventParser()
   const reader = response.body.getReader()
   for (;;) {
     const { done, value } = await reader.read()
-    if (done) return
+    if (done) return true
     if (parser.feed(value).some(({ event }) => event === 'update' || event === 'resync')) soon()
   }
 }
