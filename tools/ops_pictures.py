@@ -11,9 +11,8 @@ from typing import Any, Final
 
 from PIL import Image
 from playwright.sync_api import Page, sync_playwright
-
+from tests.browser.conftest import CHROMIUM, QUIET
 from tests.e2e.stack import Stack, wait_for
-from tools.screenshot import CHROMIUM
 
 IMAGES: Final = Path(__file__).parents[1] / "docs/images"
 _SAMPLES: Final = ("astronaut", "coffee", "cat")
@@ -36,10 +35,7 @@ def main() -> None:
     try:
         waiting = _load(stack)
         with sync_playwright() as playwright:
-            browser = playwright.chromium.launch(
-                executable_path=CHROMIUM,
-                args=["--no-sandbox", "--disable-gpu", "--disable-background-networking"],
-            )
+            browser = playwright.chromium.launch(executable_path=CHROMIUM, args=list(QUIET))
             for name, path, width, theme in _shots(waiting):
                 page = browser.new_page(
                     viewport={"width": width, "height": 800}, color_scheme=theme
