@@ -61,8 +61,9 @@ docs: $(DEV) ## write the generated pages again: docs/configuration.md, failures
 pictures: $(DEV) ## lose replies, kill workers, forge webhooks around purchases; ARGS="--submits 50"
 	@exec $(BIN)/python -m lab.pictures $(ARGS)
 
-screenshots: $(DEV) ## drive the whole job in the studio and write docs/images/studio-*.png
-	@exec $(BIN)/python -m tools.studio_pictures
+screenshots: $(DEV) ## drive the pages and write docs/images/*.png again
+	@$(BIN)/python -m tools.studio_pictures
+	@$(BIN)/python -m tools.ops_pictures
 
 sql-bundle: $(DEV) ## carry changed files of store/sql/functions into a new migration
 	$(BIN)/python -m prompt_queue.store.bundle write $(MIGRATIONS) "$$(date -u +%Y%m%d%H%M%S)_functions.sql"

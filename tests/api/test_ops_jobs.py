@@ -10,7 +10,7 @@ import pytest
 from prompt_queue.settings import DEMO_USER_ID
 from prompt_queue.store.prompt_store import PromptStore
 from tests.api.conftest import CRON_SECRET
-from tests.api.running import PHOTO, QUEUE, Api, complete, fail, running
+from tests.api.running import PHOTO, QUEUE, Api, complete, fail, finish, running
 
 OPERATOR = {"Authorization": f"Bearer {CRON_SECRET}"}
 JOBS = "/api/ops/jobs"
@@ -253,3 +253,28 @@ async def test_every_act_is_in_the_audit(api: Api, store: PromptStore, demo: UUI
     ]  # fmt: skip
     wrong = await api.get("/api/ops/audit?cursor=x", headers=OPERATOR)
     assert (wrong.status, wrong.body["code"]) == (422, "invalid_parameter")
+
+
+async def test_a_job_that_rests_goes_on_at_once_when_it_is_hastened(
+    api: Api, store: PromptStore, demo: UUID
+) -> None:
+    """Its retries stay counted, the act is in its events and in the audit, and it works once."""
+    resting = await api.queued(demo)
+    await finish(
+        store, outcome="retry", error="It is away.", error_code="transient", delay_seconds=3600
+    )
+    page = (await api.get(f"{JOBS}/{resting}", headers=OPERATOR)).body
+    assert page["job"]["nextAttemptAt"] is not None
+    assert await store.claim(1, "tester", 30) == []
+    assert await acted(api, "hasten", ids=[resting], reason="it is mended") == {
+        "changed": 1, "refused": [], "hasMore": False
+    }  # fmt: skip
+    refused = (await acted(api, "hasten", ids=[resting, str(uuid4())]))["refused"]
+    assert {one["code"] for one in refused} == {"not_delayed", "job_not_found"}
+    (claimed,) = await store.claim(1, "tester", 30)
+    assert (str(claimed.job_id), claimed.retry_count) == (resting, 1)
+    events = (await api.get(f"{JOBS}/{resting}", headers=OPERATOR)).body["timeline"]["events"]
+    (hastened,) = [event for event in events if event["kind"] == "hastened"]
+    assert (hastened["actor"], hastened["reason"]) == ("http", "it is mended")
+    (act,) = (await api.get("/api/ops/audit", headers=OPERATOR)).body["data"]
+    assert (act["act"], act["about"], act["reason"]) == ("hastened", resting, "it is mended")

@@ -144,6 +144,7 @@ def routes(things: Things) -> dict[tuple[str, str], Route]:
         ("GET", "/api/ops/audit"): operators(),
         ("POST", "/api/ops/jobs/retry"): operators({"ids": [job], "reason": "a test"}),
         ("POST", "/api/ops/jobs/cancel"): operators({"ids": [str(uuid4())], "reason": "a test"}),
+        ("POST", "/api/ops/jobs/hasten"): operators({"ids": [str(uuid4())], "reason": "a test"}),
         ("POST", "/api/init"): operators(),
         ("GET", "/metrics"): operators(),
         ("GET", "/api/health"): operators(),

@@ -99,7 +99,7 @@ async def limits(request: Request, parts: PartsOf, caller: CallerOf) -> Response
     rps = wanted.requests_per_second
     limit = None if rps is None else Limit(rps, wanted.tokens_per_minute)
     changed = await parts.model_store.set_limit(
-        wanted.model, limit, by_hand=True, actor=caller.actor
+        wanted.model, limit, by_hand=True, actor=caller.actor, reason=wanted.reason
     )
     views = [model_view(model) for model in await parts.model_store.models()]
     return answer(LimitView(changed=changed, models=views))

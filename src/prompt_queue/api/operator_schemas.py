@@ -112,6 +112,7 @@ class LimitRequest(Request):
         default=None, gt=0, lt=1_000_000, description="Null takes the limit away."
     )
     tokens_per_minute: float | None = Field(default=None, gt=0, lt=1e12)
+    reason: str | None = Field(default=None, max_length=500, description="For the audit.")
 
 
 class LimitView(_Answer):

@@ -1,4 +1,4 @@
-"""Retry and cancel of many jobs, whoever owns them."""
+"""Retry, cancel and hasten of many jobs, whoever owns them."""
 
 from collections.abc import Mapping, Sequence
 from uuid import UUID
@@ -27,11 +27,12 @@ _ANSWERS = documented(
     "cron_disabled",
     "database_unavailable", "schema_behind", "misdirected_host", "cross_origin",
 )  # fmt: skip
-_DONE = frozenset({"retried", "cancelled"})
+_DONE = frozenset({"retried", "cancelled", "hastened"})
 _REFUSED: Mapping[str, tuple[str, str]] = {
     "not_failed": ("not_failed", "It has not failed; only a failed job can be retried."),
     "already_cancelled": ("already_final", "It was cancelled before."),
     "already_final": ("already_final", "It has ended already, and stays as it is."),
+    "not_delayed": ("not_delayed", "It does not rest after a failure, so it cannot go on sooner."),
     "not_found": ("job_not_found", "There is no such job."),
 }
 
@@ -60,6 +61,19 @@ async def retry(request: Request, parts: PartsOf, caller: CallerOf) -> Response:
 async def cancel(request: Request, parts: PartsOf, caller: CallerOf) -> Response:
     """At once and for good. Each job's events and the audit say who, and why."""
     return await _act("cancel", request, parts, caller)
+
+
+@router.post(
+    "/api/ops/jobs/hasten",
+    summary="Let jobs of anybody go on now that rest after a failure",
+    response_model=OpsActed,
+    responses=_ANSWERS,
+    dependencies=[Depends(require_ops_write)],
+    openapi_extra=documented_body(OpsActRequest),
+)
+async def hasten(request: Request, parts: PartsOf, caller: CallerOf) -> Response:
+    """The next attempt does not wait for its time; it counts as any other."""
+    return await _act("hasten", request, parts, caller)
 
 
 async def _act(act: Act, request: Request, parts: Parts, caller: Caller) -> Response:

@@ -70,7 +70,13 @@ class ModelStore:
         return bool(row and row["changed"])
 
     async def set_limit(
-        self, model: str, limit: Limit | None, *, by_hand: bool = False, actor: str = "settings"
+        self,
+        model: str,
+        limit: Limit | None,
+        *,
+        by_hand: bool = False,
+        actor: str = "settings",
+        reason: str | None = None,
     ) -> bool:
         """What the gate lets pass; None takes the limit away. False where nothing changed.
 
@@ -83,6 +89,7 @@ class ModelStore:
             limit.tokens_per_minute if limit else None,
             by_hand,
             actor,
+            reason,
         )
         return bool(row and row["changed"])
 

@@ -12,7 +12,7 @@ from prompt_queue.store.database import Database
 from prompt_queue.store.prompt_store import JsonObject
 
 Kind = Literal["prompt", "picture"]
-Act = Literal["retry", "cancel"]
+Act = Literal["retry", "cancel", "hasten"]
 LOOKED_AT = 5000
 """Jobs that a page of the list looks at, at most; see find_prompt_jobs()."""
 
@@ -200,7 +200,7 @@ class OpsStore:
     async def operate(
         self, act: Act, job_ids: Sequence[UUID], actor: str, reason: str | None
     ) -> Mapping[UUID, str]:
-        """Retry or cancel, each job as its owner could; outcomes as operate_on_jobs() has them."""
+        """What is asked for, on each job; outcomes as operate_on_jobs() has them."""
         rows = await self._database.rows("operate_on_jobs", act, list(job_ids), actor, reason)
         return {row["job_id"]: row["outcome"] for row in rows}
 

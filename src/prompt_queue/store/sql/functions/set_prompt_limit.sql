@@ -1,12 +1,13 @@
 -- The limits of a model: from the settings of a process, which give way to what an operator has
--- set, or by hand. p_requests_per_second null means no limit. Returns whether something
--- changed.
+-- set, or by hand, p_reason says why. p_requests_per_second null means no limit. Returns whether
+-- something changed.
 create or replace function public.set_prompt_limit(
   p_model text,
   p_requests_per_second double precision,
   p_tokens_per_minute double precision default null,
   p_by_hand boolean default false,
-  p_actor text default 'operator'
+  p_actor text default 'operator',
+  p_reason text default null
 )
 returns boolean
 language plpgsql
@@ -41,7 +42,7 @@ begin
     insert into public.prompt_operator_log (actor, act, model, reason)
     values (
       p_actor, 'limited', p_model,
-      coalesce(
+      coalesce(nullif(trim(p_reason), '') || ': ', '') || coalesce(
         p_requests_per_second || ' requests a second, '
           || coalesce(p_tokens_per_minute::text, 'any') || ' tokens a minute',
         'no limit'

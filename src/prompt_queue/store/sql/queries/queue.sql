@@ -182,7 +182,7 @@ left join public.prompt_model_gates g
 order by h.model;
 
 -- name: set_limit
-select public.set_prompt_limit($1, $2, $3, $4, $5) as changed;
+select public.set_prompt_limit($1, $2, $3, $4, $5, $6) as changed;
 
 -- name: listed_models
 select h.model, h.listed from public.prompt_model_health h

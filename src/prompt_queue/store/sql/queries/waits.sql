@@ -77,7 +77,10 @@ select s.pictures_at_once from public.prompt_queue_settings s where s.only_row;
 select clock_timestamp() as now, m.model,
   exists (select from public.prompt_queue_pauses u where u.model = m.model) as paused,
   coalesce(h.state = 'open', false) as is_open, o.wait_seconds as open_seconds,
-  greatest(extract(epoch from g.closed_until - clock_timestamp())::float8, 0) as limited_seconds,
+  -- Claims take what can be sent within a second: see prompt_claim_room().
+  greatest(extract(epoch from greatest(
+    g.closed_until, g.claims_at - interval '1 second', g.tokens_at - interval '1 second'
+  ) - clock_timestamp())::float8, 0) as limited_seconds,
   case when g.model is not null and l.requests_per_second is not null
     then public.prompt_gate_rate(g, l.requests_per_second, clock_timestamp()) end as rate
 from unnest($1::text[]) as m (model)

@@ -5,8 +5,11 @@ import { el } from './dom.js'
 
 const PLACE = 'prompt-queue.token'
 
+/** The token of this tab, or ''. */
+export const token = () => sessionStorage.getItem(PLACE) ?? ''
+
 /** The client of this page; with the token of this tab where there is one. */
-export const queue = new PromptQueue({ baseUrl: location.origin, token: () => sessionStorage.getItem(PLACE) ?? '' })
+export const queue = new PromptQueue({ baseUrl: location.origin, token })
 
 /** The header that says who it is, for requests that do not go through the client. */
 export function identity () {
