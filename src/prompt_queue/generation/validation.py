@@ -7,14 +7,15 @@ from prompt_queue.jobs.errors import Refused, Transient
 FEWEST_WORDS = 5
 MOST_WORDS = 160
 MOST_CHARACTERS = 2000
+_MOST_READ = 8000
 
 _MARKDOWN = re.compile(
-    r"^\s{0,3}#{1,6}\s"  # headings
-    r"|^\s*(?:[-*+\u2022]|\d{1,2}[.)])\s+"  # bullets and numbered lists
-    r"|^\s*>\s"  # quotations
+    r"^[^\S\n]{0,3}#{1,6}\s"  # headings
+    r"|^[^\S\n]*(?:[-*+\u2022]|\d{1,2}[.)])\s"  # bullets and numbered lists
+    r"|^[^\S\n]*>\s"  # quotations
     r"|`|\*\*|__|~~"  # code and emphasis
     r"|(?<![\w*])\*(?=\S)[^*\n]+\*(?![\w*])"  # emphasis
-    r"|\]\(|^\s*\|.*\|\s*$"  # links and tables
+    r"|\]\(|^[^\S\n]*\|.*\|[^\S\n]*$"  # links and tables
     r"|</?[a-z][a-z0-9]*[^>]*>",  # HTML
     re.MULTILINE | re.IGNORECASE,
 )
@@ -46,11 +47,15 @@ def validate_prompt(text: str) -> str:
     Raises Refused for an apology or a refusal in words, Transient for everything else that is no
     image-edit instruction: another attempt may bring one.
     """
-    shown = text if text.isprintable() else "".join(map(_printable, text))
+    # The patterns take their time; what is so long is no prompt, whatever it says.
+    read = text[:_MOST_READ]
+    shown = read if read.isprintable() else "".join(map(_printable, read))
     clean = _without_quotes(shown.strip())
     straight = clean.replace("\u2019", "'")
     if _REFUSAL.search(straight):
         raise Refused
+    if len(text) > _MOST_READ:
+        raise _unusable("it was too long")
     if _MARKDOWN.search(clean) or _META.search(straight):
         raise _unusable("it was not a plain instruction")
     words = clean.split()
