@@ -51,19 +51,19 @@ def validate_prompt(text: str) -> str:
     read = text[:_MOST_READ]
     shown = read if read.isprintable() else "".join(map(_printable, read))
     clean = _without_quotes(shown.strip())
-    straight = clean.replace("\u2019", "'")
+    prompt = " ".join(clean.split())
+    straight = prompt.replace("\u2019", "'")
     if _REFUSAL.search(straight):
         raise Refused
     if len(text) > _MOST_READ:
         raise _unusable("it was too long")
-    if _MARKDOWN.search(clean) or _META.search(straight):
+    if any(map(_MARKDOWN.search, (clean, prompt))) or _META.search(straight):
         raise _unusable("it was not a plain instruction")
-    words = clean.split()
+    words = prompt.split()
     if not words:
         raise _unusable("it was empty")
     if len(words) < FEWEST_WORDS:
         raise _unusable("it was too short")
-    prompt = " ".join(words)
     if len(words) > MOST_WORDS or len(prompt) > MOST_CHARACTERS:
         raise _unusable("it was too long")
     return prompt
@@ -81,7 +81,9 @@ def _without_quotes(text: str) -> str:
     if closing is None or len(text) < 2 or text[-1] != closing:
         return text
     inner = text[1:-1]
-    return text if re.search(_LOOSE_QUOTE.format(closing), inner) else inner.strip()
+    return (
+        text if re.search(_LOOSE_QUOTE.format(closing), inner) else _without_quotes(inner.strip())
+    )
 
 
 def _unusable(reason: str) -> Transient:
