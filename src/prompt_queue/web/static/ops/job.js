@@ -6,6 +6,7 @@ import { band, count, state, time, tone, usd } from '../shared/format.js'
 import { sentence } from '../shared/session.js'
 import { changeLimits, closeBreaker, onJobs, replay, resume } from './acts.js'
 import { readJob } from './api.js'
+import { refresh } from './feed.js'
 import { badge, link, shortId, write } from './parts.js'
 import { picturesOf } from './job-pictures.js'
 import { timelineList } from './timeline.js'
@@ -60,6 +61,9 @@ export class PqOpsJob extends HTMLElement {
     try {
       const found = await readJob(this._id)
       if (asking !== this._asking) return
+      // What stops it stands in the overview, which may be older than the job.
+      const stopped = found.waitingReason?.code
+      if (stopped && stopped !== this._found?.waitingReason?.code) refresh()
       this._found = found
       this._wrong.hidden = true
     } catch (error) {
