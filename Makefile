@@ -61,7 +61,8 @@ docs: $(DEV) ## write the generated pages again: docs/configuration.md, failures
 pictures: $(DEV) ## lose replies, kill workers, forge webhooks around purchases; ARGS="--submits 50"
 	@exec $(BIN)/python -m lab.pictures $(ARGS)
 
-screenshots: $(DEV) ## take the pictures of the pages in docs/images again
+screenshots: $(DEV) ## drive the pages and write docs/images/*.png again
+	@$(BIN)/python -m tools.studio_pictures
 	@$(BIN)/python -m tools.ops_pictures
 
 sql-bundle: $(DEV) ## carry changed files of store/sql/functions into a new migration

@@ -57,6 +57,10 @@ GROUPS = {
         "user_requests_per_second",
         "user_pictures_per_day",
         "user_usd_per_day",
+        "user_streams",
+        "most_streams",
+        "most_queued",
+        "most_waiting_seconds",
     ),
     "Retention": ("jobs_days", "events_days", "ledger_days"),
     "HTTP server": (

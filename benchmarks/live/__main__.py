@@ -50,6 +50,7 @@ def serving(dsn: str, folder: Path) -> Iterator[psutil.Process]:
     """The server, until it says that it is ready and to the end of the block."""
     environment = os.environ | {
         "DATABASE_URL": dsn, "PROMPT_QUEUE_PORT": str(PORT), "XAI_API_KEY": "",
+        "PROMPT_QUEUE_USER_STREAMS": "5000",
         "PROMPT_QUEUE_DATA_DIR": str(folder),
     }  # fmt: skip
     process = subprocess.Popen([sys.executable, "-m", "prompt_queue", "serve"], env=environment)

@@ -17,6 +17,7 @@ from prompt_queue.api.estimates import Estimates
 from prompt_queue.api.forecasts import Forecasts
 from prompt_queue.api.identities import open_identity
 from prompt_queue.api.looks import Looks
+from prompt_queue.api.rates import RequestRates
 from prompt_queue.api.transport import Protocol, Server
 from prompt_queue.api.waiting import JobWatch
 from prompt_queue.guards.tickets import TicketSigner
@@ -30,8 +31,10 @@ from prompt_queue.store.alert_store import AlertStore
 from prompt_queue.store.database import Database, DatabaseRefused, DatabaseUnavailable
 from prompt_queue.store.embedded import default_data_dir
 from prompt_queue.store.event_store import EventStore
+from prompt_queue.store.feedback_store import FeedbackStore
 from prompt_queue.store.intake import Intake
 from prompt_queue.store.key_store import KeyStore
+from prompt_queue.store.limit_store import LimitStore
 from prompt_queue.store.measure_store import MeasureStore
 from prompt_queue.store.migrate import MigrationError, migrate, missing_versions, read_migrations
 from prompt_queue.store.model_store import ModelStore
@@ -137,6 +140,7 @@ async def build(settings: Settings, dsn: str) -> AsyncIterator[FastAPI]:
     async def database_seconds() -> float:
         return (await worker_store.facts()).clock_seconds
 
+    limits = LimitStore(database)
     clock = DatabaseClock(database_seconds)
     resources = contextlib.AsyncExitStack()
     parts = Parts(
@@ -145,6 +149,7 @@ async def build(settings: Settings, dsn: str) -> AsyncIterator[FastAPI]:
         row_store=RowStore(database),
         worker_store=worker_store,
         event_store=EventStore(database),
+        feedback_store=FeedbackStore(database),
         operator_store=OperatorStore(database),
         ops_store=OpsStore(database),
         model_store=ModelStore(database),
@@ -168,6 +173,12 @@ async def build(settings: Settings, dsn: str) -> AsyncIterator[FastAPI]:
         wait_store=waits,
         looks=Looks(MeasureStore(database).measures),
         alert_store=AlertStore(database),
+        limit_store=limits,
+        rates=RequestRates(limits),
+        user_streams=settings.user_streams,
+        most_streams=settings.most_streams,
+        most_queued=settings.most_queued,
+        most_waiting_seconds=settings.most_waiting_seconds,
         loop_lag=loop_lag,
         pool_use=database.use,
         alert_thresholds=read_thresholds(settings.alert_thresholds),

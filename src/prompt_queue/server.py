@@ -12,6 +12,7 @@ from starlette.middleware import Middleware
 from prompt_queue.api import (
     control,
     events,
+    feedback,
     job_creation,
     job_list,
     jobs,
@@ -23,6 +24,7 @@ from prompt_queue.api import (
     ops_audit,
     ops_job_page,
     ops_jobs,
+    ops_limits,
     ops_overview,
     prompts,
     rows,
@@ -46,6 +48,7 @@ from prompt_queue.api.problems import (
     schema_does_not_fit,
 )
 from prompt_queue.api.request_spans import request_spans
+from prompt_queue.api.stream_room import StreamRoom
 from prompt_queue.api.watching import Views
 from prompt_queue.store.database import DatabaseRefused
 from prompt_queue.web import assets, documentation, pages
@@ -58,9 +61,10 @@ _ROUTERS = (
     job_list.router, events.negotiated, events.router,
     control.router, prompts.router, manual.router, rows.router, uploads.router,
     timelines.router, webhook_endpoints.router, webhook_deliveries.router,
-    job_creation.router, jobs.router, webhooks.router, ops.router, metrics.router,
+    job_creation.router, jobs.router, feedback.router, webhooks.router, ops.router,
+    metrics.router,
     ops_overview.router, ops_acts.router, ops_jobs.router, ops_job_page.router,
-    ops_audit.router, me.router, tickets.router,
+    ops_audit.router, ops_limits.router, me.router, tickets.router,
     pages.router, documentation.router, assets.router,
 )  # fmt: skip
 # Refused before any statement: wrong password, no such database, not accepting connections.
@@ -103,7 +107,9 @@ def create_app(parts: Parts, version: str) -> FastAPI:
         },
     )
     app.state.parts = parts
-    app.state.live = Live(parts.event_store, Views(parts))
+    app.state.live = Live(
+        parts.event_store, Views(parts), StreamRoom(parts.user_streams, parts.most_streams)
+    )
     app.state.overview = OverviewLook(parts)
     app.state.page_facts = PageFacts(
         version=version,
@@ -112,6 +118,9 @@ def create_app(parts: Parts, version: str) -> FastAPI:
         stand_in=parts.stand_in,
         picture_stand_in=parts.picture_stand_in,
         makes_pictures=parts.makes_pictures,
+        base_url=parts.base_url,
+        samples=tuple(parts.sample_names()),
+        upload_max_bytes=parts.upload_max_bytes,
     )
     for router in _ROUTERS:
         app.include_router(router)

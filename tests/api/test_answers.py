@@ -107,6 +107,13 @@ ROUTES = {
     "/api/health": {"get"},
     "/api/health/live": {"get"},
     "/api/health/ready": {"get"},
+    "/api/ops/overview": {"get"},
+    "/api/ops/jobs": {"get"},
+    "/api/ops/jobs/{jobId}": {"get"},
+    "/api/ops/jobs/retry": {"post"},
+    "/api/ops/jobs/cancel": {"post"},
+    "/api/ops/audit": {"get"},
+    "/api/ops/users/{userId}/limits": {"get", "put", "delete"},
 }
 
 

@@ -19,7 +19,7 @@ KEYS = {
     "positionExact", "eta", "etaReason", "waitingReason",
     "nextAttemptAt", "source", "model", "standIn", "targetUrl", "refUrls", "createdAt",
     "startedAt", "completedAt", "updatedAt", "urls", "strategy", "degraded", "minQuality",
-    "operation", "nextPollMs",
+    "operation", "nextPollMs", "feedback",
 }  # fmt: skip
 
 

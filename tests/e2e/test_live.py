@@ -108,6 +108,7 @@ async def jobs(database_url: str, demo: UUID) -> list[UUID]:
 def serving(database_url: str, folder: Path, port: int) -> Iterator[Popen[bytes]]:
     """A server process on that port."""
     environment = {
+        "PROMPT_QUEUE_USER_STREAMS": "1000",
         "DATABASE_URL": database_url, "PROMPT_QUEUE_PORT": str(port), "XAI_API_KEY": "",
         "PROMPT_QUEUE_DATA_DIR": str(folder / "data"),
     }  # fmt: skip

@@ -7,6 +7,7 @@ from typing import Annotated, Final
 from fastapi import Depends, Query, Request
 
 from prompt_queue.api.callers import REALM, Caller, Kind, forbidden, unauthorized
+from prompt_queue.api.cors import ANSWER_HEADERS
 from prompt_queue.api.parts import Parts, parts_of
 from prompt_queue.api.problems import Problem
 from prompt_queue.api.requests import parse_uuid
@@ -35,6 +36,7 @@ class Needs:
         else:
             caller = await parts.identity.identify(request)
         self._check(caller, request, parts)
+        await _count(caller, request, parts)
         request.state.caller = caller
         return caller
 
@@ -80,6 +82,7 @@ class NeedsJob(Needs):
             owner=found.user_id,
             expires_at=found.expires_at,
         )
+        await _count(caller, request, parts)
         request.state.caller = caller
         return caller
 
@@ -129,6 +132,15 @@ def require_cron_secret(request: Request, parts: PartsOf) -> None:
             "Send the value of CRON_SECRET as `Authorization: Bearer <secret>`.",
             headers={"WWW-Authenticate": REALM},
         )
+
+
+async def _count(caller: Caller, request: Request, parts: Parts) -> None:
+    """Raises Problem for who asks too often; operators and programs of no user are not counted."""
+    if caller.owner is not None:
+        left = await parts.rates.admit(caller.owner)
+        if left:
+            state = request.scope["state"]
+            state[ANSWER_HEADERS] = {**state.get(ANSWER_HEADERS, {}), **left}
 
 
 def _shows_cron_secret(request: Request, parts: Parts) -> bool:

@@ -7,7 +7,7 @@ from starlette.datastructures import Headers
 from starlette.responses import Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-ANSWER_HEADERS: Final = "cross_origin_headers"
+ANSWER_HEADERS: Final = "answer_headers"
 """The key of the request's state under which the envelope finds headers for every answer."""
 
 _METHODS: Final = "GET, HEAD, POST, PUT, PATCH, DELETE"

@@ -14,6 +14,7 @@ from starlette.types import Scope
 from prompt_queue.api.auth import JobReader, PartsOf, Reader
 from prompt_queue.api.job_ids import JobId, PictureJobId, job_id_of, no_such_job
 from prompt_queue.api.problems import documented
+from prompt_queue.api.stream_room import StreamRoom
 from prompt_queue.api.streams import CONTENT, MEDIA_TYPE, EventStream, Watcher, frame
 from prompt_queue.api.tailer import Tailer, update_frame
 from prompt_queue.api.watching import Subject, Views
@@ -31,8 +32,9 @@ _BEGINNING_AT_ONCE = 3
 class Live:
     """Everything that streams use; `tailer` reads for all of them."""
 
-    def __init__(self, events: EventStore, views: Views) -> None:
+    def __init__(self, events: EventStore, views: Views, room: StreamRoom) -> None:
         self.events = events
+        self.room = room
         self.views = views
         self.tailer = Tailer(events, views)
         # A thousand clients that come back at once leave connections to the database for others.
@@ -97,7 +99,9 @@ _NOTHING: dict[int | str, dict[str, Any]] = {
     "/api/prompt/queue/{promptJobId}/events",
     summary="Watch a prompt job",
     response_class=StreamingResponse,
-    responses=_STREAM | _NOTHING | documented(*_ALWAYS, "job_not_found", "invalid_id"),
+    responses=_STREAM
+    | _NOTHING
+    | documented(*_ALWAYS, "job_not_found", "invalid_id", "too_many_streams"),
 )
 async def watch_prompt(
     request: Request, job_id: JobId, parts: PartsOf, caller: JobReader, last: LastEventId
@@ -107,7 +111,7 @@ async def watch_prompt(
     if await parts.prompt_store.find_job(found, caller.user_id) is None:
         raise no_such_job(found)
     watcher = Watcher(Subject(found, is_pictures=False), (found,))
-    return await _open(request, watcher, _OfJob(live_of(request), watcher), last)
+    return await _open(request, caller.user_id, watcher, _OfJob(live_of(request), watcher), last)
 
 
 @negotiated.get("/api/jobs/{jobId}", include_in_schema=False)
@@ -115,7 +119,9 @@ async def watch_prompt(
     "/api/jobs/{jobId}/events",
     summary="Watch a picture job",
     response_class=StreamingResponse,
-    responses=_STREAM | _NOTHING | documented(*_ALWAYS, "job_not_found", "invalid_id"),
+    responses=_STREAM
+    | _NOTHING
+    | documented(*_ALWAYS, "job_not_found", "invalid_id", "too_many_streams"),
 )
 async def watch_pictures(
     request: Request, job_id: PictureJobId, parts: PartsOf, caller: JobReader, last: LastEventId
@@ -127,19 +133,21 @@ async def watch_pictures(
         raise no_such_job(found)
     prompt = [rows[0].prompt_job_id] if rows[0].prompt_job_id else []
     watcher = Watcher(Subject(found, is_pictures=True), (found, *prompt))
-    return await _open(request, watcher, _OfJob(live_of(request), watcher), last)
+    return await _open(request, caller.user_id, watcher, _OfJob(live_of(request), watcher), last)
 
 
 @router.get(
     "/api/events",
     summary="Watch all of your jobs",
     response_class=StreamingResponse,
-    responses=_STREAM | documented(*_ALWAYS),
+    responses=_STREAM | documented(*_ALWAYS, "too_many_streams"),
 )
 async def watch_all(request: Request, caller: Reader, last: LastEventId) -> Response:
     """A snapshot of the open ones, then every event of any of your jobs."""
     watcher = Watcher(user_id=caller.user_id)
-    return await _open(request, watcher, _OfUser(live_of(request), watcher, caller.user_id), last)
+    return await _open(
+        request, caller.user_id, watcher, _OfUser(live_of(request), watcher, caller.user_id), last
+    )
 
 
 class _OfJob:
@@ -209,22 +217,32 @@ class _OfUser:
 
 
 async def _open(
-    request: Request, watcher: Watcher, beginning: _OfJob | _OfUser, last: int | None
+    request: Request,
+    user: UUID,
+    watcher: Watcher,
+    beginning: _OfJob | _OfUser,
+    last: int | None,
 ) -> Response:
     live = live_of(request)
-    await live.tailer.join(watcher)
+    live.room.enter(user)
+
+    def leave() -> None:
+        live.tailer.leave(watcher)
+        live.room.leave(user)
+
     try:
+        await live.tailer.join(watcher)
         async with live.turns:
             gone = await request.is_disconnected()
             opening = None if gone else await _opening(live, beginning, last)
     except BaseException:
-        live.tailer.leave(watcher)
+        leave()
         raise
     if opening is None:
-        live.tailer.leave(watcher)
+        leave()
         return Response(status_code=204)
     look_anew: Callable[[], Awaitable[bytes]] = beginning.snapshot
-    return EventStream(watcher, opening, look_anew, lambda: live.tailer.leave(watcher))
+    return EventStream(watcher, opening, look_anew, leave)
 
 
 async def _opening(live: Live, beginning: _OfJob | _OfUser, last: int | None) -> bytes | None:

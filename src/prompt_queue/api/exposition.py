@@ -85,6 +85,9 @@ METRICS = (
            "put back and fails again counts twice.", ("error_code",), _total("failed"), "counter"),
     Metric("prompt_queue_jobs_cancelled_total", "Prompt jobs cancelled.", (),
            _events("cancelled"), "counter"),
+    Metric("prompt_queue_feedback_total", "Verdicts of users on a prompt or a picture: up, down or "
+           "withdrawn; one that is changed counts again.", ("kind", "verdict"), _total("feedback"),
+           "counter"),
     Metric("prompt_queue_retries_total", "Attempts that failed and are made again.", (),
            _events("retry_scheduled"), "counter"),
     Metric("prompt_queue_leases_lost_total", "Leases that ran out: a worker died or hung.", (),

@@ -45,8 +45,8 @@ class Envelope:
             nonlocal started, status
             if message["type"] == "http.response.start":
                 started, status = True, message["status"]
-                cross_origin = scope["state"].get(ANSWER_HEADERS, {})
-                _dress(MutableHeaders(scope=message), request_id, cross_origin)
+                more = scope["state"].get(ANSWER_HEADERS, {})
+                _dress(MutableHeaders(scope=message), request_id, more)
             await send(message)
 
         with structlog.contextvars.bound_contextvars(request_id=request_id):
@@ -64,8 +64,8 @@ class Envelope:
                 note_request(scope, status, time.monotonic() - begun)
 
 
-def _dress(headers: MutableHeaders, request_id: str, cross_origin: Mapping[str, str]) -> None:
-    for name, value in cross_origin.items():
+def _dress(headers: MutableHeaders, request_id: str, more: Mapping[str, str]) -> None:
+    for name, value in more.items():
         if name == "Vary":
             headers.add_vary_header(value)
         else:

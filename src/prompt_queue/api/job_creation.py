@@ -17,6 +17,7 @@ from prompt_queue.api.picture_requests import JobRequest
 from prompt_queue.api.picture_schemas import Created
 from prompt_queue.api.picture_views import created_view
 from prompt_queue.api.problems import Problem, documented
+from prompt_queue.api.room import ROOM, check_room, too_much
 from prompt_queue.api.urls import check_pictures
 from prompt_queue.api.views import answer, key_reused, refused_job
 from prompt_queue.api.webhook_urls import usable_url, wish_of
@@ -31,6 +32,7 @@ from prompt_queue.store.intake import (
     NewJob,
     Reply,
     RowMissing,
+    TooMuch,
 )
 from prompt_queue.store.picture_intake import JobIncomplete, NewPictureJob
 from prompt_queue.store.prompt_store import Place
@@ -50,7 +52,7 @@ _WRITE = (
     response_model=Created,
     responses=documented(
         *_BODY, *_WRITE, "row_not_found", "invalid_request", "idempotency_key_reused",
-        "no_picture_provider",
+        "no_picture_provider", *ROOM,
     ),
     openapi_extra=documented_body(JobRequest),
 )  # fmt: skip
@@ -76,6 +78,7 @@ async def create_job(
     if not parts.makes_pictures:
         raise Problem("no_picture_provider", "WAVESPEED_API_KEY is not set; nobody would paint.")
     wanted = await json_body(request, JobRequest)
+    await check_room(parts)
     if wanted.target_url is not None or wanted.ref_urls:
         await check_pictures(
             parts, caller.user_id, wanted.target_url, wanted.ref_urls or []
@@ -103,6 +106,7 @@ def _new_job(parts: Parts, caller: Caller, wanted: JobRequest) -> NewPictureJob:
         generation_model=wanted.generation_model or parts.picture_model,
         use_ai_prompt=wanted.use_ai_prompt,
         prompt=wanted.prompt,
+        prompt_job_id=wanted.prompt_job_id,
         target_url=wanted.target_url,
         ref_urls=None if wanted.ref_urls is None else tuple(wanted.ref_urls),
         width=wanted.width,
@@ -142,7 +146,7 @@ async def _create(
         body, promise = created_view(
             job_id, prompt_job_id, place=place, ahead=ahead, count=job.count,
             priority=job.priority, outlook=outlook, base_url=parts.base_url,
-            stand_in=parts.stand_in or parts.picture_stand_in,
+            stand_in=parts.stand_in or parts.picture_stand_in, made_from=wanted.prompt_job_id,
         )  # fmt: skip
         return Reply(response=body.model_dump(mode="json", by_alias=True), promise=promise)
 
@@ -159,6 +163,8 @@ async def _create(
         raise Problem("invalid_request", str(error)) from None
     except KeyReused:
         raise key_reused() from None
+    except TooMuch as error:
+        raise too_much(error) from None
     except JobRefused as error:
         raise refused_job(error) from error
     body = Created.model_validate(created.response)

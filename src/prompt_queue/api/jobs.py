@@ -189,4 +189,6 @@ async def look_at(parts: Parts, rows: list[PictureRow]) -> tuple[PictureJobView,
     )
     changed = prompt_job.changed_at if prompt_job else None
     why = view.waiting_reason.code if view.waiting_reason else None
-    return view, version_etag(view.job_id, view.status, view.updated_at, changed, why)
+    return view, version_etag(
+        view.job_id, view.status, view.updated_at, changed, why, *(row.feedback for row in rows)
+    )

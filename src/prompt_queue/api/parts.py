@@ -11,6 +11,7 @@ from prompt_queue.api.clock import DatabaseClock
 from prompt_queue.api.estimates import Estimates
 from prompt_queue.api.forecasts import Forecasts
 from prompt_queue.api.looks import Looks
+from prompt_queue.api.rates import RequestRates
 from prompt_queue.api.waiting import JobWatch
 from prompt_queue.guards.callbacks import CallbackSigner
 from prompt_queue.guards.recognition import Recognition
@@ -20,7 +21,9 @@ from prompt_queue.jobs.tick import TickReport
 from prompt_queue.storage.local import LocalPictures
 from prompt_queue.store.alert_store import AlertStore
 from prompt_queue.store.event_store import EventStore
+from prompt_queue.store.feedback_store import FeedbackStore
 from prompt_queue.store.intake import Intake
+from prompt_queue.store.limit_store import LimitStore
 from prompt_queue.store.model_store import ModelStore
 from prompt_queue.store.operator_store import OperatorStore
 from prompt_queue.store.ops_store import OpsStore
@@ -59,6 +62,7 @@ class Parts:
     row_store: RowStore
     worker_store: WorkerStore
     event_store: EventStore
+    feedback_store: FeedbackStore
     operator_store: OperatorStore
     ops_store: OpsStore
     model_store: ModelStore
@@ -82,6 +86,12 @@ class Parts:
     wait_store: WaitStore
     looks: Looks
     alert_store: AlertStore
+    limit_store: LimitStore
+    rates: RequestRates
+    user_streams: int
+    most_streams: int
+    most_queued: int | None
+    most_waiting_seconds: float | None
     loop_lag: LoopLag
     pool_use: Callable[[], tuple[int, int]]
     alert_thresholds: Mapping[str, float]

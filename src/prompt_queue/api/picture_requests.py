@@ -66,6 +66,11 @@ class JobRequest(Request):
         max_length=LONGEST_WORDS,
         description="The prompt, without useAiPrompt. Default: that of the row.",
     )
+    prompt_job_id: Annotated[UUID | None, BeforeValidator(or_none(read_uuid))] = Field(
+        default=None,
+        description="The completed prompt job that the prompt comes from; without prompt, its "
+        "prompt is taken as it is.",
+    )
     target_url: Annotated[Url | None, BeforeValidator(or_none(read_url))] = Field(
         default=None, description="The picture to edit. Default: that of the row."
     )
@@ -121,6 +126,8 @@ class JobRequest(Request):
     def _fits(self) -> Self:
         if self.use_ai_prompt and self.prompt:
             raise complain("Send prompt or useAiPrompt, not both; existingPrompt is made better.")
+        if self.use_ai_prompt and self.prompt_job_id:
+            raise complain("Send promptJobId or useAiPrompt: one prompt is there, one is written.")
         if (self.width is None) != (self.height is None):
             raise complain("width and height belong together: send both or neither.")
         if self.webhook and self.webhook_url:

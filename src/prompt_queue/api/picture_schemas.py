@@ -9,6 +9,7 @@ from pydantic import Field
 from prompt_queue.api.schemas import (
     Answer,
     Eta,
+    FeedbackView,
     PaidCall,
     TimelineEvent,
     TimelineWebhook,
@@ -30,7 +31,7 @@ class Created(Answer):
     """A job that was created."""
 
     job_id: UUID
-    prompt_job_id: UUID | None = Field(description="With useAiPrompt: the prompt it waits for.")
+    prompt_job_id: UUID | None = Field(description="The prompt it waits for or was made from.")
     status: PictureStatus
     prompt_status: str = Field(description="generating or completed")
     count: int
@@ -60,6 +61,7 @@ class PictureView(Answer):
     )
     submitted_at: datetime | None
     completed_at: datetime | None
+    feedback: FeedbackView | None
 
 
 class PictureJobView(Answer):
@@ -72,6 +74,8 @@ class PictureJobView(Answer):
     prompt_status: str = Field(description="generating, completed or failed")
     prompt: str | None
     partial_prompt: str | None = Field(description="With stream: the prompt as far as it goes.")
+    target_url: str
+    ref_urls: list[str]
     generation_model: str
     width: int | None
     height: int | None

@@ -11,7 +11,7 @@ from prompt_queue.api.picture_schemas import (
     PictureUrls,
     PictureView,
 )
-from prompt_queue.api.schemas import Eta, WaitingReason
+from prompt_queue.api.schemas import Eta, FeedbackView, WaitingReason
 from prompt_queue.jobs.job import PromptJob
 from prompt_queue.jobs.outlook import Outlook
 from prompt_queue.jobs.picture import PictureRow, PictureStatus, status_of_all
@@ -31,10 +31,12 @@ def picture_urls(base_url: str, job_id: UUID, prompt_job_id: UUID | None) -> Pic
 def created_view(
     job_id: UUID, prompt_job_id: UUID | None, *, place: Place, ahead: int, count: int,
     priority: int, outlook: Outlook, base_url: str, stand_in: bool,
+    made_from: UUID | None = None,
 ) -> tuple[Created, Promise | None]:  # fmt: skip
     """A job that was just created, and what its client is promised.
 
-    Its prompt stands at `place`; `ahead` pictures are bought before its own.
+    Its prompt stands at `place`, or is that of the completed job `made_from`; `ahead` pictures
+    are bought before its own.
     """
     prompt = None
     if prompt_job_id:
@@ -48,7 +50,7 @@ def created_view(
         )
     body = Created(
         job_id=job_id,
-        prompt_job_id=prompt_job_id,
+        prompt_job_id=prompt_job_id or made_from,
         status=PictureStatus.WAITING_PROMPT if prompt_job_id else PictureStatus.QUEUED,
         prompt_status="generating" if prompt_job_id else "completed",
         count=count,
@@ -56,7 +58,7 @@ def created_view(
         estimated_wait_time=told.seconds,
         eta=Eta.of(told.forecast),
         eta_reason=told.reason,
-        urls=picture_urls(base_url, job_id, prompt_job_id),
+        urls=picture_urls(base_url, job_id, prompt_job_id or made_from),
         stand_in=stand_in,
     )
     return body, promise
@@ -84,6 +86,8 @@ def picture_job_view(
         prompt_status=_prompt_status(rows),
         prompt=first.prompt,
         partial_prompt=prompt_job.partial_prompt if prompt_job else None,
+        target_url=first.target_url,
+        ref_urls=list(first.ref_urls),
         generation_model=first.generation_model,
         width=first.width,
         height=first.height,
@@ -147,4 +151,5 @@ def _picture(row: PictureRow) -> PictureView:
         resubmitted=row.resubmits > 0,
         submitted_at=row.submitted_at,
         completed_at=row.completed_at,
+        feedback=FeedbackView.of(row.feedback),
     )

@@ -33,9 +33,11 @@ KINDS: Final[Mapping[str, Kind]] = {
     "picture_not_found": Kind(404, "There is no such picture"),
     "endpoint_not_found": Kind(404, "There is no such endpoint"),
     "delivery_not_found": Kind(404, "There is no such delivery"),
+    "feedback_not_found": Kind(404, "Nothing is thought of it yet"),
     "method_not_allowed": Kind(405, "The route does not know this method"),
     "body_timeout": Kind(408, "The body did not arrive in time", retryable=True),
     "already_final": Kind(409, "The job has ended already"),
+    "nothing_yet": Kind(409, "There is nothing to judge yet"),
     "not_failed": Kind(409, "Only a failed job can be retried"),
     "endpoint_disabled": Kind(409, "The endpoint is disabled"),
     "too_many_endpoints": Kind(409, "There are as many endpoints as may be"),
@@ -131,7 +133,9 @@ def schema_does_not_fit() -> Problem:
 def documented(*codes: str) -> dict[int | str, dict[str, Any]]:
     """The `responses` argument of a route that can answer with these problems."""
     by_status: dict[int | str, dict[str, Any]] = {}
-    for code in (*codes, "internal_error"):
+    # Whoever is identified is counted.
+    counted = ("too_many_requests",) if "identity_unavailable" in codes else ()
+    for code in (*codes, *counted, "internal_error"):
         kind = KINDS[code]
         described = by_status.setdefault(
             kind.status,

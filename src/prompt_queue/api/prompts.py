@@ -21,6 +21,7 @@ from prompt_queue.api.job_ids import JobId, job_id_of, no_such_job
 from prompt_queue.api.parts import Parts
 from prompt_queue.api.problems import Problem, documented
 from prompt_queue.api.requests import EnqueueRequest
+from prompt_queue.api.room import ROOM, check_room, too_much
 from prompt_queue.api.schemas import (
     Accepted,
     Cancelled,
@@ -50,6 +51,7 @@ from prompt_queue.store.intake import (
     NewJob,
     Reply,
     RowMissing,
+    TooMuch,
 )
 from prompt_queue.store.prompt_store import Place
 
@@ -69,7 +71,9 @@ _WRITE = (*_ALWAYS, "cross_origin")
     response_model=Accepted,
     responses={
         200: {"model": JobView, "description": "With `Prefer: wait=n`: the job has ended."},
-        **documented(*_BODY, *_WRITE, "row_not_found", "invalid_request", "idempotency_key_reused"),
+        **documented(
+            *_BODY, *_WRITE, "row_not_found", "invalid_request", "idempotency_key_reused", *ROOM
+        ),
     },
     openapi_extra=documented_body(EnqueueRequest),
 )
@@ -91,6 +95,7 @@ async def enqueue(
     """Answers at once with the id and an estimate; the prompt comes by asking for the job."""
     key = idempotency_key(idempotency)
     wanted = await json_body(request, EnqueueRequest)
+    await check_room(parts)
     await check_pictures(parts, caller.user_id, wanted.target_url, wanted.ref_urls)
     queued, body = await _put_in(parts, caller, wanted, key)
     headers = {"Idempotency-Replayed": "true"} if queued.replayed else {}
@@ -243,7 +248,7 @@ async def look_at(parts: Parts, job: PromptJob) -> tuple[JobView, str]:
     outlook = await parts.forecasts.outlook()
     view = job_view(job, place, outlook, base_url=parts.base_url, stand_in=parts.stand_in)
     why = view.waiting_reason.code if view.waiting_reason else None
-    return view, job_etag(job, view.position, view.next_attempt_at, why)
+    return view, job_etag(job, view.position, view.next_attempt_at, why, job.feedback)
 
 
 async def _put_in(
@@ -284,6 +289,8 @@ async def _put_in(
         raise Problem("row_not_found", str(error)) from None
     except KeyReused:
         raise key_reused() from None
+    except TooMuch as error:
+        raise too_much(error) from None
     except JobRefused as error:
         raise refused_job(error) from error
     reached("enqueue.committed")

@@ -3,12 +3,13 @@
 import math
 import time
 from collections import OrderedDict
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
 from uuid import UUID
 
 from prompt_queue.api.problems import Problem
+from prompt_queue.store.limit_store import LimitStore
 
 BURST_SECONDS: Final = 10.0
 """So many seconds' worth of requests may come at once."""
@@ -16,15 +17,6 @@ BURST_SECONDS: Final = 10.0
 _LOOK_SECONDS: Final = 5.0
 _KEPT_SECONDS: Final = 2.0
 _MOST_USERS: Final = 20_000
-
-
-@dataclass(frozen=True, slots=True)
-class Taken:
-    """Requests taken from a user's bucket, how many are left there, and when the next comes."""
-
-    count: int
-    left: int
-    next_seconds: float
 
 
 @dataclass(slots=True)
@@ -46,13 +38,8 @@ class RequestRates:
     a flood costs the database one statement a second and user, and is refused from memory.
     """
 
-    def __init__(
-        self,
-        rate_of: Callable[[UUID], Awaitable[float | None]],
-        take: Callable[[UUID, int, float, float], Awaitable[Taken]],
-    ) -> None:
-        self._rate_of = rate_of
-        self._take = take
+    def __init__(self, limits: LimitStore) -> None:
+        self._limits = limits
         self._purses: OrderedDict[UUID, _Purse] = OrderedDict()
 
     async def admit(self, user: UUID) -> Mapping[str, str]:
@@ -65,10 +52,12 @@ class RequestRates:
         if purse.tokens and now - purse.taken_at > _KEPT_SECONDS:
             purse.tokens = 0
         if not purse.tokens and now >= purse.shut_until:
-            taken = await self._take(user, max(1, math.ceil(rate)), rate, rate * BURST_SECONDS)
-            purse.tokens += taken.count
-            purse.left, purse.taken_at = taken.left, now
-            purse.shut_until = 0.0 if taken.count else now + taken.next_seconds
+            burst = max(1.0, rate * BURST_SECONDS)
+            taken, purse.left, until_next = await self._limits.take_requests(
+                user, max(1, math.ceil(rate)), rate, burst
+            )
+            purse.tokens, purse.taken_at = purse.tokens + taken, now
+            purse.shut_until = 0.0 if taken else now + until_next
         if not purse.tokens:
             wait = max(purse.shut_until - now, 0.0)
             raise Problem(
@@ -83,7 +72,7 @@ class RequestRates:
     async def _purse(self, user: UUID, now: float) -> _Purse:
         purse = self._purses.get(user)
         if purse is None or now - purse.looked_at > _LOOK_SECONDS:
-            rate = await self._rate_of(user)
+            rate = (await self._limits.of(user)).requests_a_second
             if purse is None or purse.rate != rate:
                 purse = self._purses[user] = _Purse(rate, now)
             purse.looked_at = now

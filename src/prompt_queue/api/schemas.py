@@ -8,9 +8,10 @@ from pydantic import BaseModel, ConfigDict, Field
 from pydantic.alias_generators import to_camel
 
 from prompt_queue.jobs.eta import Forecast
+from prompt_queue.jobs.feedback import Feedback, Reason, Verdict
 from prompt_queue.jobs.job import MinQuality, Operation, Source, Status
 from prompt_queue.jobs.waiting import WaitCode
-from prompt_queue.jobs.waiting import WaitingReason as Reason
+from prompt_queue.jobs.waiting import WaitingReason as Waiting
 
 _JOB: Final = "019ab4c2-7d1e-7c33-8f20-5b1d6a9e4c10"
 
@@ -50,11 +51,34 @@ class WaitingReason(Answer):
     detail: str = Field(description="A sentence that says what would let the job go on.")
 
     @classmethod
-    def of(cls, reason: Reason | None) -> "WaitingReason | None":
+    def of(cls, reason: Waiting | None) -> "WaitingReason | None":
         """None stays None."""
         if reason is None:
             return None
         return cls(code=reason.code, until=reason.until, detail=reason.detail)
+
+
+class FeedbackView(Answer):
+    """What you think of a prompt or of a picture."""
+
+    verdict: Verdict
+    reason: Reason | None
+    text: str | None
+    created_at: datetime
+    updated_at: datetime
+
+    @classmethod
+    def of(cls, found: Feedback | None) -> "FeedbackView | None":
+        """None stays None."""
+        if found is None:
+            return None
+        return cls(
+            verdict=found.verdict,
+            reason=found.reason,
+            text=found.words,
+            created_at=found.created_at,
+            updated_at=found.updated_at,
+        )
 
 
 class JobUrls(Answer):
@@ -120,6 +144,7 @@ class JobView(Answer):
     started_at: datetime | None
     completed_at: datetime | None
     updated_at: datetime
+    feedback: FeedbackView | None = Field(description="What you think of the prompt.")
     urls: JobUrls
 
 
@@ -139,6 +164,7 @@ class JobSummary(Answer):
     model: str | None
     degraded: bool
     stand_in: bool
+    target_url: str
     created_at: datetime
     started_at: datetime | None
     completed_at: datetime | None

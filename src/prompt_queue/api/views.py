@@ -11,6 +11,7 @@ from prompt_queue.api.problems import Problem, schema_does_not_fit
 from prompt_queue.api.schemas import (
     Accepted,
     Eta,
+    FeedbackView,
     JobSummary,
     JobUrls,
     JobView,
@@ -147,6 +148,7 @@ def job_view(
         started_at=job.started_at,
         completed_at=job.completed_at,
         updated_at=job.updated_at,
+        feedback=FeedbackView.of(job.feedback),
         urls=job_urls(base_url, job.id),
     )
 
@@ -167,6 +169,7 @@ def job_summary(job: PromptJob, *, base_url: str, stand_in: bool) -> JobSummary:
         model=job.model,
         degraded=job.degraded,
         stand_in=_is_stand_in(job, stand_in),
+        target_url=job.target_url,
         created_at=job.created_at,
         started_at=job.started_at,
         completed_at=job.completed_at,

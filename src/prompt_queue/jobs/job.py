@@ -6,6 +6,8 @@ from enum import StrEnum
 from typing import Protocol
 from uuid import UUID
 
+from prompt_queue.jobs.feedback import Feedback
+
 
 class Status(StrEnum):
     """Where a job stands. `completed` and `cancelled` never change."""
@@ -103,6 +105,7 @@ class PromptJob:
     completed_at: datetime | None
     partial_prompt: str | None = None
     partial_at: datetime | None = None
+    feedback: Feedback | None = None
 
     @property
     def changed_at(self) -> datetime:

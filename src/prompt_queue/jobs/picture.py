@@ -7,6 +7,8 @@ from enum import StrEnum
 from typing import Any
 from uuid import UUID
 
+from prompt_queue.jobs.feedback import Feedback
+
 
 class PictureStatus(StrEnum):
     """Where a picture stands, from its prompt to our storage. The last three never change."""
@@ -70,6 +72,8 @@ class PictureRow:
     prompt_job_id: UUID | None
     status: PictureStatus
     prompt: str | None
+    target_url: str
+    ref_urls: Sequence[str]
     generation_model: str
     width: int | None
     height: int | None
@@ -86,6 +90,7 @@ class PictureRow:
     submitted_at: datetime | None
     completed_at: datetime | None
     due_at: datetime | None
+    feedback: Feedback | None
 
 
 _FURTHEST = (

@@ -1,4 +1,4 @@
-"""Knobs for what one user may use; an operator can set other limits for single users."""
+"""Knobs for what users may use, each and together; an operator can set others for single users."""
 
 from decimal import Decimal
 from typing import Any
@@ -33,6 +33,27 @@ class UserSettings(Group):
         None,
         "HTTP requests of one user a second, of which ten seconds' worth may come at once. "
         "Default: no limit.",
+        gt=0,
+    )
+
+    user_streams: int = knob(
+        PREFIX + "USER_STREAMS", 100, "Live streams of one user at one server.", ge=1
+    )
+    most_streams: int = knob(
+        PREFIX + "MOST_STREAMS", 5000, "Live streams of all users at one server.", ge=1
+    )
+    most_queued: int | None = knob(
+        PREFIX + "MOST_QUEUED",
+        None,
+        "Jobs of all users that may wait; while it is reached new ones are answered with 503. "
+        "Default: no limit.",
+        ge=1,
+    )
+    most_waiting_seconds: float | None = knob(
+        PREFIX + "MOST_WAITING_SECONDS",
+        None,
+        "While the oldest job has waited for longer, new ones are answered with 503. Default: no "
+        "limit.",
         gt=0,
     )
 

@@ -37,6 +37,7 @@ class NewPictureJob:
     generation_model: str
     use_ai_prompt: bool = False
     prompt: str | None = None
+    prompt_job_id: UUID | None = None
     target_url: str | None = None
     ref_urls: tuple[str, ...] | None = None
     width: int | None = None
@@ -116,6 +117,7 @@ def _request(job: NewPictureJob) -> JsonObject:
     values: JsonObject = {
         "use_ai_prompt": job.use_ai_prompt,
         "prompt": job.prompt,
+        "prompt_job_id": str(job.prompt_job_id) if job.prompt_job_id else None,
         "target_url": job.target_url,
         "ref_urls": None if job.ref_urls is None else list(job.ref_urls),
         "generation_model": job.generation_model,

@@ -11,6 +11,7 @@ import asyncpg
 
 from prompt_queue.jobs.picture import PictureClaim, PictureOutcome, PictureRow, PictureStatus
 from prompt_queue.store.database import Database
+from prompt_queue.store.feedback_store import feedback_from
 from prompt_queue.store.prompt_store import Settled
 
 
@@ -183,5 +184,9 @@ def _outcome(claim: PictureClaim, outcome: PictureOutcome) -> Mapping[str, Any]:
 
 def _row(row: asyncpg.Record) -> PictureRow:
     values = {name: row[name] for name in PictureRow.__slots__}
-    found = {"status": PictureStatus(row["status"]), "outputs": row["outputs"] or []}
+    found = {
+        "status": PictureStatus(row["status"]),
+        "outputs": row["outputs"] or [],
+        "feedback": feedback_from(row["feedback"]),
+    }
     return PictureRow(**values | found)

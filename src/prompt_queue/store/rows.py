@@ -18,6 +18,7 @@ from prompt_queue.jobs.outcome import (
 )
 from prompt_queue.jobs.pictures import SeenPicture
 from prompt_queue.jobs.policies import Sign
+from prompt_queue.store.feedback_store import feedback_from
 
 
 def job_from_row(row: asyncpg.Record) -> PromptJob:
@@ -48,6 +49,7 @@ def job_from_row(row: asyncpg.Record) -> PromptJob:
         completed_at=row["completed_at"],
         partial_prompt=row.get("partial_prompt"),
         partial_at=row.get("partial_at"),
+        feedback=feedback_from(row.get("feedback")),
     )
 
 

@@ -1,8 +1,9 @@
 """The files that pages and browsers load: styles, modules, the icon."""
 
+import gzip
 import hashlib
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, cached_property
 from importlib.resources import files
 from importlib.resources.abc import Traversable
 from pathlib import PurePosixPath
@@ -28,12 +29,17 @@ _PUBLIC: Final = {
 }
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Asset:
     """One file, as it is sent."""
 
     content: bytes
     media_type: str
+
+    @cached_property
+    def zipped(self) -> bytes:
+        """The content for whoever takes gzip, the same bytes each time."""
+        return gzip.compress(self.content, mtime=0)
 
     @property
     def tag(self) -> str:
@@ -54,6 +60,11 @@ def version() -> str:
     for path, asset in assets().items():
         everything.update(f"{path}\n{asset.tag}\n".encode())
     return everything.hexdigest()[:12]
+
+
+def below(folder: str) -> list[str]:
+    """The modules of a folder, which a page may ask for at once instead of one after the other."""
+    return [path for path in assets() if path.startswith(f"{folder}/") and path.endswith(".js")]
 
 
 def address(path: str) -> str:
@@ -93,10 +104,24 @@ def _send(request: Request, path: str, caching: str) -> Response:
     found = assets().get(path)
     if found is None:
         raise HTTPException(404)
-    headers = {"Cache-Control": caching, "ETag": found.tag} | _PUBLIC
-    if found.tag in request.headers.get("if-none-match", ""):
+    zips = takes_gzip(request.headers.get("accept-encoding", ""))
+    tag = f'{found.tag[:-1]}-gzip"' if zips else found.tag
+    headers = {"Cache-Control": caching, "ETag": tag, "Vary": "Accept-Encoding"} | _PUBLIC
+    if tag in request.headers.get("if-none-match", ""):
         return Response(status_code=304, headers=headers)
-    return Response(found.content, media_type=found.media_type, headers=headers)
+    if zips:
+        headers["Content-Encoding"] = "gzip"
+    content = found.zipped if zips else found.content
+    return Response(content, media_type=found.media_type, headers=headers)
+
+
+def takes_gzip(accepted: str) -> bool:
+    """Whether an Accept-Encoding names gzip and does not give it the weight 0."""
+    for one in accepted.lower().split(","):
+        name, _, weight = one.replace(" ", "").partition(";q=")
+        if name == "gzip":
+            return weight.strip("0.") != "" or weight == ""
+    return False
 
 
 def _walk(folder: Traversable, path: PurePosixPath) -> list[tuple[str, Asset]]:

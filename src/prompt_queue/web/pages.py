@@ -8,7 +8,7 @@ from fastapi import APIRouter, HTTPException, Request
 from fastapi.responses import Response
 from jinja2 import Environment, PackageLoader, StrictUndefined, select_autoescape
 
-from prompt_queue.web.assets import address
+from prompt_queue.web.assets import address, below
 
 router = APIRouter(include_in_schema=False)
 _HEADERS: Final = {
@@ -30,6 +30,9 @@ class PageFacts:
     stand_in: bool
     picture_stand_in: bool
     makes_pictures: bool
+    base_url: str
+    samples: tuple[str, ...]
+    upload_max_bytes: int
 
 
 @router.get("/")
@@ -70,4 +73,5 @@ def _environment() -> Environment:
         lstrip_blocks=True,
     )
     environment.globals["asset"] = address
+    environment.globals["modules_below"] = below
     return environment

@@ -320,6 +320,7 @@ class Caller {
 
   /** @param {{status: number, text: string, headers: Headers}} answer */
   async read ({ status, text, headers }) {
+    if (status === 204) return {}
     let found
     try {
       found = JSON.parse(text)

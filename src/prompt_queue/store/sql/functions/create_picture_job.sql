@@ -1,7 +1,9 @@
 -- Creates a row of jobs and what is ours of it, in the caller's own transaction. p_request has
--- use_ai_prompt, prompt, target_url, ref_urls, generation_model, width, height, count (1 to 8),
--- priority, max_retries, webhook_url, webhook_events, metadata, trace_context (a W3C traceparent, for
--- the prompt as well), and prompt_options as enqueue_prompt_job() takes them; pictures and prompt that it does not have come from the row of model_rows. With use_ai_prompt
+-- use_ai_prompt, prompt, prompt_job_id (a completed prompt of the same user, taken over or, with prompt,
+-- edited), target_url, ref_urls, generation_model, width, height, count (1 to 8), priority,
+-- max_retries, webhook_url, webhook_events, metadata, trace_context (a W3C traceparent, for the prompt
+-- as well), and prompt_options as enqueue_prompt_job() takes them; pictures and prompt that it does
+-- not have come from the row of model_rows. With use_ai_prompt
 -- a prompt is queued and the pictures wait for it. With p_user_id a row of somebody else counts as
 -- missing.
 create or replace function public.create_picture_job(
@@ -25,6 +27,7 @@ declare
   v_target text;
   v_refs text[];
   v_prompt text;
+  v_written text;
   v_count int := coalesce((p_request ->> 'count')::int, 1);
   v_priority int := coalesce((p_request ->> 'priority')::int, 5);
   v_retries int := coalesce((p_request ->> 'max_retries')::int, 3);
@@ -54,7 +57,20 @@ begin
         || jsonb_strip_nulls(jsonb_build_object('trace_context', p_request -> 'trace_context'))
     );
   else
-    v_prompt := coalesce(nullif(trim(p_request ->> 'prompt'), ''), nullif(trim(v_row ->> 'prompt'), ''));
+    if p_request ->> 'prompt_job_id' is not null then
+      select j.id, j.generated_prompt into v_prompt_job, v_written
+      from public.prompt_generation_jobs j
+      where j.id = (p_request ->> 'prompt_job_id')::uuid and j.user_id = v_owner.user_id
+        and j.status = 'completed'
+      for share;
+      if not found then
+        raise exception 'there is no such prompt' using errcode = 'check_violation',
+          hint = 'promptJobId is the id of a completed prompt job of yours';
+      end if;
+    end if;
+    v_prompt := coalesce(
+      nullif(trim(p_request ->> 'prompt'), ''), v_written, nullif(trim(v_row ->> 'prompt'), '')
+    );
     if v_prompt is null then
       raise exception 'there is no prompt' using errcode = 'check_violation',
         hint = 'send prompt, set useAiPrompt, or set prompt of the row';
@@ -89,12 +105,13 @@ begin
       n.id, v_owner.user_id, p_request ->> 'webhook_url',
       array(select jsonb_array_elements_text(coalesce(p_request -> 'webhook_events', '[]'))), v_job
     )
-    from unnest(array_remove(array[v_job, v_prompt_job], null)) as n (id);
+    from unnest(array_remove(array[v_job, case when v_with_ai then v_prompt_job end], null)) as n (id);
   end if;
   insert into public.prompt_job_events (job_id, user_id, kind, data)
   values (v_job, v_owner.user_id, 'picture_created', jsonb_strip_nulls(jsonb_build_object(
     'promptJobId', v_prompt_job, 'generationModel', p_request ->> 'generation_model',
-    'count', v_count
+    'count', v_count, 'edited', nullif(v_prompt is distinct from v_written and not v_with_ai
+      and v_prompt_job is not null, false)
   )));
   perform public.project_picture_jobs(array[v_job]);
   notify prompt_queue;

@@ -85,6 +85,11 @@ begin
     select 'failed', array[coalesce(e.data ->> 'code', 'failed')], count(*)
     from events e where e.kind = 'failed' group by 2
     union all
+    select 'feedback',
+      array[case e.kind when 'feedback' then 'prompt' else 'picture' end, e.data ->> 'verdict'],
+      count(*)
+    from events e where e.kind in ('feedback', 'picture_feedback') group by 2
+    union all
     select t.name || '_bucket', array[coalesce((
         select min(b.bound) from unnest(array[0.5, 1, 2, 5, 10, 30, 60, 120, 300, 600, 1800, 3600])
           as b (bound)

@@ -30,9 +30,10 @@ select e.looked_at, e.id, e.job_id, e.user_id, e.kind, e.data, e.created_at
 from public.prompt_events_since($1, $2, $3) e;
 
 -- name: watched_jobs
-select j.*, p.partial as partial_prompt, p.updated_at as partial_at
+select j.*, p.partial as partial_prompt, p.updated_at as partial_at, to_jsonb(f) as feedback
 from public.prompt_generation_jobs j
 left join lateral public.prompt_partial(j.id) p on j.status in ('queued', 'processing')
+left join public.prompt_feedback f on f.job_id = j.id and f.number = 0 and f.user_id = j.user_id
 where j.id = any ($1);
 
 -- name: texts_so_far

@@ -49,12 +49,17 @@ from public.cancel_picture_job($1, $2) c;
 select public.retry_picture_job($1, $2, $3) as outcome;
 
 -- name: find_picture_job
-select p.* from public.picture_jobs p
+select p.*, to_jsonb(f) as feedback from public.picture_jobs p
+left join public.prompt_feedback f
+  on f.job_id = p.job_id and f.number = p.number and f.user_id = p.user_id
 where p.job_id = $1 and ($2::uuid is null or p.user_id = $2)
 order by p.number;
 
 -- name: pictures_of
-select p.* from public.picture_jobs p where p.job_id = any ($1) order by p.job_id, p.number;
+select p.*, to_jsonb(f) as feedback from public.picture_jobs p
+left join public.prompt_feedback f
+  on f.job_id = p.job_id and f.number = p.number and f.user_id = p.user_id
+where p.job_id = any ($1) order by p.job_id, p.number;
 
 -- name: events_of_jobs
 select e.id, e.kind, e.data, e.created_at from public.prompt_job_events e

@@ -43,9 +43,10 @@ where (k.user_id, k.key) in (
 );
 
 -- name: find_job
-select j.*, p.partial as partial_prompt, p.updated_at as partial_at
+select j.*, p.partial as partial_prompt, p.updated_at as partial_at, to_jsonb(f) as feedback
 from public.prompt_generation_jobs j
 left join lateral public.prompt_partial(j.id) p on j.status in ('queued', 'processing')
+left join public.prompt_feedback f on f.job_id = j.id and f.number = 0 and f.user_id = j.user_id
 where j.id = $1 and ($2::uuid is null or j.user_id = $2);
 
 -- name: find_versions

@@ -11,6 +11,12 @@ export const token = () => sessionStorage.getItem(PLACE) ?? ''
 /** The client of this page; with the token of this tab where there is one. */
 export const queue = new PromptQueue({ baseUrl: location.origin, token })
 
+/** The header that says who it is, for requests that do not go through the client. */
+export function identity () {
+  const token = sessionStorage.getItem(PLACE)
+  return token ? { Authorization: `Bearer ${token}` } : {}
+}
+
 let asking = null
 
 /**

@@ -1,0 +1,1 @@
+"""How fast the pages are there, and what they load."""

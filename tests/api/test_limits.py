@@ -1,0 +1,219 @@
+"""How much one user may use, as HTTP answers it."""
+
+import asyncio
+import contextlib
+import itertools
+import socket
+import time
+from collections.abc import AsyncIterator
+from decimal import Decimal
+from pathlib import Path
+from uuid import UUID
+
+import pytest
+
+from prompt_queue.api import transport
+from prompt_queue.settings import DEMO_USER_ID
+from prompt_queue.store.limit_store import EVERYBODY, UserLimits
+from tests.api.conftest import CRON_SECRET
+from tests.api.running import QUEUE, Api, complete, running
+from tests.conftest import until
+
+EVERYBODYS = "/api/ops/users/everybody/limits"
+OPERATOR = {"Authorization": f"Bearer {CRON_SECRET}"}
+
+
+async def limited(api: Api, **limits: object) -> None:
+    """Set by hand for everybody, and heard by the server at once."""
+    await api.parts.limit_store.set(EVERYBODY, UserLimits(**limits), by_hand=True)  # type: ignore[arg-type]
+
+
+async def test_who_asks_too_often_is_told_when_to_come_back(api: Api) -> None:
+    """Ten seconds' worth may come at once; each answer says what is left."""
+    await limited(api, requests_a_second=2.0)
+    replies = [await api.get("/api/rows") for _ in range(25)]
+    passed = [reply for reply in replies if reply.status == 200]
+    refused = [reply for reply in replies if reply.status == 429]
+    assert 20 <= len(passed) <= 23
+    assert len(passed) + len(refused) == 25
+    left = [int(reply.headers["RateLimit"].split("r=")[1].split(";")[0]) for reply in passed]
+    assert left[0] == 19
+    assert all(a >= b for a, b in itertools.pairwise(left[:18]))
+    assert passed[0].headers["RateLimit-Policy"] == '"user";q=20;w=10'
+    assert refused[0].body["code"] == "too_many_requests"
+    assert refused[0].headers["Retry-After"] == "1"
+
+
+async def test_another_address_is_no_way_round(api: Api) -> None:
+    """Users are counted, not what a proxy is said to have forwarded."""
+    await limited(api, requests_a_second=1.0)
+    forged = [{"X-Forwarded-For": f"10.0.0.{n}", "Forwarded": f"for=10.0.0.{n}"} for n in range(30)]
+    replies = [await api.get("/api/rows", headers=headers) for headers in forged]
+    assert sum(reply.status == 200 for reply in replies) <= 12
+
+
+async def test_limits_outlive_the_server(database_url: str, tmp_path: Path, demo: UUID) -> None:
+    """What was used up before a restart is used up after it."""
+    async with running(database_url, tmp_path) as api:
+        await limited(api, requests_a_second=0.5)
+        assert [(await api.get("/api/rows")).status for _ in range(5)] == [200] * 5
+        assert (await api.get("/api/rows")).status == 429
+    async with running(database_url, tmp_path) as api:
+        assert (await api.get("/api/rows")).status == 429
+
+
+async def test_a_flood_is_refused_from_memory(api: Api) -> None:
+    """Refusals take less than 50 ms, and ask the database next to nothing."""
+    await limited(api, requests_a_second=0.2)
+    while (await api.get("/api/rows")).status == 200:
+        pass
+    began = time.monotonic()
+    replies = [await api.get("/api/rows") for _ in range(200)]
+    assert {reply.status for reply in replies} <= {429, 200}
+    assert (time.monotonic() - began) / 200 < 0.05
+
+
+async def test_probes_and_pages_are_not_counted(api: Api) -> None:
+    """Nobody has to say who they are there."""
+    await limited(api, requests_a_second=0.1)
+    assert {(await api.get("/api/health/live")).status for _ in range(10)} == {200}
+    assert "RateLimit" not in (await api.get("/docs")).headers
+
+
+async def test_open_jobs_are_counted(api: Api, demo: UUID) -> None:
+    """Of many at once as many as may be get in; one that has ended makes room."""
+    await limited(api, queued=3)
+    replies = await asyncio.gather(*(api.enqueue(demo) for _ in range(12)))
+    assert sorted(reply.status for reply in replies) == [202] * 3 + [429] * 9
+    refused = next(reply for reply in replies if reply.status == 429)
+    assert refused.body["code"] == "too_many_queued"
+    assert "3 open jobs" in refused.body["detail"]
+    await complete(api.parts.prompt_store)
+    assert (await api.enqueue(demo)).status == 202
+
+
+async def test_a_repeated_request_is_not_a_second_job(api: Api, demo: UUID) -> None:
+    """With its key, the first answer comes again, also where there is no room."""
+    await limited(api, queued=1)
+    key = {"Idempotency-Key": "once"}
+    body = {"rowId": str(demo), "targetUrl": "https://images.example.com/a.jpg"}
+    first = await api.post(QUEUE, json=body, headers=key)
+    again = await api.post(QUEUE, json=body, headers=key)
+    assert (first.status, again.status) == (202, 202)
+    assert again.headers["Idempotency-Replayed"] == "true"
+    assert (await api.post(QUEUE, json=body)).status == 429
+
+
+async def test_pictures_of_a_day_are_counted(api_with_pictures: Api, demo: UUID) -> None:
+    """All of a request or none; Retry-After is midnight."""
+    api = api_with_pictures
+    await limited(api, pictures_a_day=3)
+    body = {"rowId": str(demo), "prompt": "Blue.", "targetUrl": "https://images.example.com/a.jpg"}
+    assert (await api.post("/api/jobs/create", json=body | {"count": 2})).status == 202
+    refused = await api.post("/api/jobs/create", json=body | {"count": 2})
+    assert (refused.status, refused.body["code"]) == (429, "too_many_pictures")
+    assert 0 < int(refused.headers["Retry-After"]) <= 86_400
+    assert (await api.post("/api/jobs/create", json=body)).status == 202
+
+
+@pytest.fixture
+async def api_with_pictures(database_url: str, tmp_path: Path) -> AsyncIterator[Api]:
+    async with running(database_url, tmp_path, wavespeed_api_key="key") as api:
+        yield api
+
+
+@pytest.mark.parametrize("limit", ["most_queued", "most_waiting_seconds"])
+async def test_a_full_queue_takes_no_more(
+    database_url: str, tmp_path: Path, demo: UUID, limit: str
+) -> None:
+    """503 with Retry-After once too many wait, or one for too long; looking goes on."""
+    value = 2 if limit == "most_queued" else 0.05
+    async with running(database_url, tmp_path, **{limit: value}) as api:
+        assert (await api.enqueue(demo)).status == 202
+
+        async def refused() -> bool:
+            reply = await api.enqueue(demo)
+            full = reply.status == 503
+            assert not full or (reply.body["code"], reply.headers["Retry-After"]) == (
+                "queue_full", "30",
+            )  # fmt: skip
+            return full
+
+        await until(refused)
+        assert (await api.get(QUEUE)).status == 200
+
+
+async def test_streams_are_counted(database_url: str, tmp_path: Path, demo: UUID) -> None:
+    """Of a user and in all; one that was closed makes room."""
+    async with running(database_url, tmp_path, user_streams=2) as api:
+        first = await api.session.get(api.url + "/api/events")
+        second = await api.session.get(api.url + "/api/events")
+        assert (first.status, second.status) == (200, 200)
+        refused = await api.get("/api/events")
+        assert (refused.status, refused.body["code"]) == (429, "too_many_streams")
+        first.close()
+
+        async def there_is_room() -> bool:
+            reply = await api.session.get(api.url + "/api/events")
+            status = reply.status
+            reply.close()
+            return status == 200
+
+        await until(there_is_room)
+        second.close()
+
+
+async def test_an_operator_limits_a_user(api: Api) -> None:
+    """All four at once; what was spent today stands beside them; the audit says who."""
+    mine = f"/api/ops/users/{DEMO_USER_ID}/limits"
+    wanted = {"usdPerDay": 2.5, "picturesPerDay": 10, "queued": 5, "requestsPerSecond": 20}
+    said = await api.call("PUT", mine, json=wanted, headers=OPERATOR)
+    assert said.status == 200, said.content
+    assert said.body == wanted | {"changed": True, "spentTodayUsd": 0.0}
+    assert await api.parts.limit_store.of(DEMO_USER_ID) == UserLimits(
+        usd_a_day=Decimal("2.5"), pictures_a_day=10, queued=5, requests_a_second=20.0
+    )
+    assert (await api.get(EVERYBODYS, headers=OPERATOR)).body["queued"] is None
+    assert (await api.call("DELETE", mine, headers=OPERATOR)).body["changed"] is True
+    assert (await api.get(mine, headers=OPERATOR)).body["queued"] is None
+    acts = [one["act"] for one in (await api.get("/api/ops/audit", headers=OPERATOR)).body["data"]]
+    assert acts[:2] == ["limited_user", "limited_user"]
+
+
+async def test_a_limit_that_makes_no_sense_is_refused(api: Api) -> None:
+    """With the field that is to blame."""
+    refused = await api.call("PUT", EVERYBODYS, json={"queued": -1, "usd": 3}, headers=OPERATOR)
+    assert refused.status == 422
+    assert set(refused.pointers) == {"#/queued", "#/usd"}
+    assert (
+        await api.call("PUT", "/api/ops/users/me/limits", json={}, headers=OPERATOR)
+    ).status == 422
+
+
+async def test_half_a_request_does_not_hold_a_connection(
+    database_url: str, tmp_path: Path, demo: UUID, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Headers that drip in are cut off; a request that is whole is answered however slow it is."""
+    monkeypatch.setattr(transport, "HEADER_SECONDS", 0.5)
+    async with running(database_url, tmp_path) as api:
+        host, port = api.url.removeprefix("http://").split(":")
+        reader, writer = await asyncio.open_connection(host, int(port))
+        writer.write(b"GET /api/health/live HTTP/1.1\r\nHost: localhost\r\nX-Slow: ")
+        began = time.monotonic()
+        with contextlib.suppress(ConnectionResetError):
+            assert await reader.read() == b""
+        assert 0.3 < time.monotonic() - began < 5
+        writer.close()
+        with socket.create_connection((host, int(port)), 5) as silent:
+            silent.settimeout(5)
+            assert await asyncio.to_thread(_is_cut, silent)
+        job = await api.queued(demo)
+        held = await api.get(f"{QUEUE}/{job}?wait=1")
+        assert held.status == 200
+
+
+def _is_cut(silent: socket.socket) -> bool:
+    try:
+        return silent.recv(1) == b""
+    except ConnectionResetError:
+        return True
