@@ -152,6 +152,23 @@ async def test_the_account_is_empty(page: Page, stack: Stack, photo: str, grok: 
     await ends(page)
 
 
+async def test_the_budget_of_its_user_is_used_up(page: Page, stack: Stack, photo: str) -> None:
+    """A higher budget, set from the job's page, lets it go on today."""
+    user = stack.get("/api/me").body["userId"]
+    limits = f"/api/ops/users/{user}/limits"
+    assert stack.request("PUT", limits, {"usdPerDay": 0, "queued": 500}).status == 200
+    job = stack.enqueue(photo)
+    await waits(page, job, "Its user’s budget for today is used up")
+    await page.get_by_role("button", name="Change the budget").click()
+    await page.get_by_label("US dollars a day").fill("5")
+    await page.get_by_role("dialog").get_by_role("button", name="Change the budget").click()
+    await told(page, "The user has a new budget.")
+    await ends(page)
+    kept = stack.get(limits).body
+    assert (kept["usdPerDay"], kept["queued"]) == (5.0, 500)
+    assert stack.request("DELETE", limits).status == 200
+
+
 async def test_the_rate_limit_is_reached(page: Page, stack: Stack, photo: str) -> None:
     """A higher limit, set from the job's page, lets it go on."""
     limits = "/api/prompt/queue/limits"

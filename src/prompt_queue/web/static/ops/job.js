@@ -4,9 +4,10 @@ import { hasEnded } from '../prompt-queue.js'
 import { el, fill } from '../shared/dom.js'
 import { band, count, state, time, tone, usd } from '../shared/format.js'
 import { sentence } from '../shared/session.js'
-import { changeLimits, closeBreaker, onJobs, replay, resume } from './acts.js'
+import { closeBreaker, onJobs, replay, resume } from './acts.js'
 import { readJob } from './api.js'
 import { refresh } from './feed.js'
+import { changeBudget, changeLimits } from './limits.js'
 import { badge, link, shortId, write } from './parts.js'
 import { picturesOf } from './job-pictures.js'
 import { timelineList } from './timeline.js'
@@ -115,6 +116,7 @@ export class PqOpsJob extends HTMLElement {
   _do (act) {
     if (act.does === 'resume') return resume(only(act, ['model', 'priorities']))
     if (act.does === 'close') return closeBreaker(act.model)
+    if (act.does === 'budget') return changeBudget(this._found.userId)
     if (act.does === 'hasten') return onJobs('hasten', [this._id])
     return changeLimits(this._overview.models.find(one => one.model === act.model))
   }
