@@ -55,15 +55,15 @@ def describe(schema: dict[str, Any], routes: Iterable[APIRoute], *, asks_for_tok
     used: set[str] = set()
     for route in routes:
         operations = schema["paths"].get(route.path, {})
-        for method in route.methods & {name.upper() for name in operations}:
-            needed = requirements(route, asks_for_tokens=asks_for_tokens)
-            operations[method.lower()]["security"] = needed
+        needed = requirements(route, asks_for_tokens=asks_for_tokens)
+        for method in {name.lower() for name in route.methods or ()} & operations.keys():
+            operations[method]["security"] = needed
             used.update(*needed)
     schema["components"]["securitySchemes"] = {name: SCHEMES[name] for name in sorted(used)}
 
 
 def _of(needs: Needs) -> list[Requirement]:
-    found: list[Requirement] = [{BEARER: [scope]} for scope in needs.scopes]
+    found: list[Requirement] = [{BEARER: [scope]} for scope in needs.scopes] or [{BEARER: []}]
     if OPERATION & {*needs.scopes}:
         found.append({CRON: []})
     if isinstance(needs, NeedsJob):

@@ -15,7 +15,18 @@ from starlette.types import Receive, Scope, Send
 from prompt_queue.store.database import DatabaseRefused, DatabaseUnavailable
 
 MEDIA_TYPE = "text/event-stream"
-CONTENT: dict[str, Any] = {MEDIA_TYPE: {"schema": {"type": "string"}}}
+_EVENT: dict[str, Any] = {
+    "type": "object",
+    "description": "Each event of the stream.",
+    "required": ["event", "data"],
+    "properties": {
+        "id": {"type": "string", "description": "For Last-Event-ID, when you come back."},
+        "event": {"type": "string", "enum": ["snapshot", "update", "partial", "resync", "end"]},
+        "data": {"type": "string", "contentMediaType": "application/json"},
+        "retry": {"type": "integer", "description": "Milliseconds to wait before you come back."},
+    },
+}
+CONTENT: dict[str, Any] = {MEDIA_TYPE: {"schema": _EVENT}}
 """What OpenAPI says of a stream."""
 
 ALSO_STREAMED: dict[int | str, dict[str, Any]] = {
