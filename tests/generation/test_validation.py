@@ -84,6 +84,10 @@ def test_an_apostrophe_inside_single_quotes_does_not_keep_them() -> None:
         f"I would do this. {GOOD}",
         f"I\u2019ll do this. {GOOD}",
         f"{GOOD} Let me know if you need more.",
+        f"-\x0b{GOOD}",
+        f"| {GOOD}\n and more |",
+        "\n" * 2_000_000 + GOOD,
+        "<a" * 1_000_000,
         f"As an AI I like this. {GOOD}",
     ],
 )
@@ -98,6 +102,8 @@ def test_an_unusable_answer_may_be_asked_again(text: str) -> None:
     "text",
     [
         "I'm sorry, but I can't help with that request.",
+        "\"'I cannot help with that request.'\"",
+        "I  cannot help with that request.",
         "I\u2019m sorry, I can\u2019t assist.",
         "Sorry, this is not something that I do.",
         "I cannot create instructions for this picture.",
