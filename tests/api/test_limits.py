@@ -1,9 +1,7 @@
 """How much one user may use, as HTTP answers it."""
 
 import asyncio
-import contextlib
 import itertools
-import socket
 import time
 from collections.abc import AsyncIterator
 from decimal import Decimal
@@ -12,7 +10,6 @@ from uuid import UUID
 
 import pytest
 
-from prompt_queue.api import transport
 from prompt_queue.settings import DEMO_USER_ID
 from prompt_queue.store.limit_store import EVERYBODY, UserLimits
 from tests.api.conftest import CRON_SECRET
@@ -188,32 +185,3 @@ async def test_a_limit_that_makes_no_sense_is_refused(api: Api) -> None:
     assert (
         await api.call("PUT", "/api/ops/users/me/limits", json={}, headers=OPERATOR)
     ).status == 422
-
-
-async def test_half_a_request_does_not_hold_a_connection(
-    database_url: str, tmp_path: Path, demo: UUID, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """Headers that drip in are cut off; a request that is whole is answered however slow it is."""
-    monkeypatch.setattr(transport, "HEADER_SECONDS", 0.5)
-    async with running(database_url, tmp_path) as api:
-        host, port = api.url.removeprefix("http://").split(":")
-        reader, writer = await asyncio.open_connection(host, int(port))
-        writer.write(b"GET /api/health/live HTTP/1.1\r\nHost: localhost\r\nX-Slow: ")
-        began = time.monotonic()
-        with contextlib.suppress(ConnectionResetError):
-            assert await reader.read() == b""
-        assert 0.3 < time.monotonic() - began < 5
-        writer.close()
-        with socket.create_connection((host, int(port)), 5) as silent:
-            silent.settimeout(5)
-            assert await asyncio.to_thread(_is_cut, silent)
-        job = await api.queued(demo)
-        held = await api.get(f"{QUEUE}/{job}?wait=1")
-        assert held.status == 200
-
-
-def _is_cut(silent: socket.socket) -> bool:
-    try:
-        return silent.recv(1) == b""
-    except ConnectionResetError:
-        return True
