@@ -1,6 +1,7 @@
 """How much one user may use, as HTTP answers it."""
 
 import asyncio
+import inspect
 import itertools
 import time
 from collections.abc import AsyncIterator
@@ -9,7 +10,9 @@ from pathlib import Path
 from uuid import UUID
 
 import pytest
+from fastapi.routing import APIRoute
 
+from prompt_queue.server import _ROUTERS
 from prompt_queue.settings import DEMO_USER_ID
 from prompt_queue.store.limit_store import EVERYBODY, UserLimits
 from tests.api.conftest import CRON_SECRET
@@ -68,6 +71,23 @@ async def test_a_flood_is_refused_from_memory(api: Api) -> None:
     replies = [await api.get("/api/rows") for _ in range(200)]
     assert {reply.status for reply in replies} <= {429, 200}
     assert (time.monotonic() - began) / 200 < 0.05
+
+
+def test_no_request_waits_for_a_thread() -> None:
+    """What a route depends on are coroutines: a hop to a thread is most of what a refusal takes."""
+    blocking, left = set(), [route.dependant for route in _api_routes()]
+    while left:
+        dependant = left.pop()
+        left += dependant.dependencies
+        call = dependant.call
+        if not (inspect.iscoroutinefunction(call) or inspect.iscoroutinefunction(call.__call__)):
+            blocking.add(f"{call.__module__}.{call.__qualname__}")
+    assert not blocking
+
+
+def _api_routes() -> list[APIRoute]:
+    routes = [one for router in _ROUTERS for one in router.routes]
+    return [one for one in routes if isinstance(one, APIRoute) and one.path.startswith("/api/")]
 
 
 async def test_probes_and_pages_are_not_counted(api: Api) -> None:
