@@ -7,14 +7,17 @@ import time
 from collections.abc import AsyncIterator
 from decimal import Decimal
 from pathlib import Path
-from uuid import UUID
+from uuid import UUID, uuid4
 
 import pytest
 from fastapi.routing import APIRoute
 
+from prompt_queue.api.problems import Problem
+from prompt_queue.api.rates import RequestRates
 from prompt_queue.server import _ROUTERS
 from prompt_queue.settings import DEMO_USER_ID
-from prompt_queue.store.limit_store import EVERYBODY, UserLimits
+from prompt_queue.store.database import Database
+from prompt_queue.store.limit_store import EVERYBODY, LimitStore, UserLimits
 from tests.api.conftest import CRON_SECRET
 from tests.api.running import QUEUE, Api, complete, running
 from tests.conftest import until
@@ -71,6 +74,27 @@ async def test_a_flood_is_refused_from_memory(api: Api) -> None:
     replies = [await api.get("/api/rows") for _ in range(200)]
     assert {reply.status for reply in replies} <= {429, 200}
     assert (time.monotonic() - began) / 200 < 0.05
+
+
+async def test_one_of_a_flood_asks_the_database(api: Api, database: Database) -> None:
+    """Of two hundred at once, with nothing left, all but one go by what that one was told."""
+    await limited(api, requests_a_second=0.01)
+    store = _Counting(database)
+    rates = RequestRates(store)
+    user = uuid4()
+    found = await asyncio.gather(*(rates.admit(user) for _ in range(200)), return_exceptions=True)
+    assert sum(not isinstance(one, Problem) for one in found) == 1
+    assert store.asked == 2
+
+
+class _Counting(LimitStore):
+    asked = 0
+
+    async def take_requests(
+        self, user: UUID, wanted: int, rate: float, burst: float
+    ) -> tuple[int, int, float]:
+        self.asked += 1
+        return await super().take_requests(user, wanted, rate, burst)
 
 
 def test_no_request_waits_for_a_thread() -> None:
