@@ -83,9 +83,12 @@ class RequestRates:
             if purse is not None:
                 purse.looked_at = now
             rate = (await self._limits.of(user)).requests_a_second
+            # Others of the same user may have come first meanwhile.
+            purse = self._purses.get(user, purse)
             if purse is None or purse.rate != rate:
-                purse = self._purses[user] = _Purse(rate, now)
+                purse = _Purse(rate, now)
             purse.looked_at = now
+            self._purses[user] = purse
         self._purses.move_to_end(user)
         while len(self._purses) > _MOST_USERS:
             self._purses.popitem(last=False)
