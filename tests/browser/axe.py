@@ -13,13 +13,16 @@ SETTLED = """async () => {
 }"""
 
 
-async def violations(page: Page) -> list[str]:
-    """What axe-core finds, a line each, in the light theme and in the dark one."""
+async def violations(page: Page, within: str | None = None) -> list[str]:
+    """What axe-core finds, a line each, in the light theme and in the dark one.
+
+    `within`: a selector, where only a part of the page is meant.
+    """
     found = []
     for theme in THEMES:
         await page.emulate_media(color_scheme=theme, reduced_motion="reduce")
         await page.evaluate(SETTLED)
-        results = await Axe().run(page)
+        results = await Axe().run(page, context=within)
         for one in results.response["violations"]:
             nodes = "; ".join(node["html"][:160] for node in one["nodes"][:5])
             found.append(f"{theme}: {one['id']} ({one['help']}): {nodes}")

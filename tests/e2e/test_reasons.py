@@ -191,6 +191,20 @@ def test_budget_of_the_account(
     completes(stack, job)
 
 
+def test_budget_of_a_user(stack: Stack, photo: tuple[PictureServer, str]) -> None:
+    """A user who may spend nothing more today waits until midnight, or for the operator."""
+    limits = "/api/ops/users/everybody/limits"
+    assert stack.request("PUT", limits, {"usdPerDay": 0}, OPERATOR).status == 200
+    job = ask(stack, photo)
+    told = reason(stack, job, "budget")
+    assert "budget for today" in told["detail"]
+    assert told["until"] is not None
+    seen = stack.job(job)
+    assert (seen["errorCode"], seen["retryCount"]) == ("user_budget", 0)
+    assert stack.request("DELETE", limits, headers=OPERATOR).body["changed"] is True
+    completes(stack, job)
+
+
 def test_waiting_for_the_prompt_of_an_identical_request(
     stack: Stack, xai_stand_in: StandIn, photo: tuple[PictureServer, str]
 ) -> None:

@@ -52,6 +52,7 @@ class Route:
 
 
 PASS = "pass"
+LIKED = {"verdict": "up"}
 DENIED, FORBIDDEN, MISSING = "401", "403", "404"
 _EVERYBODY = dict.fromkeys(Identity, PASS)
 _NOBODY = dict.fromkeys(Identity, DENIED)
@@ -109,6 +110,12 @@ def routes(things: Things) -> dict[tuple[str, str], Route]:
         ("GET", "/api/jobs"): own,
         ("GET", "/api/jobs/{jobId}"): theirs(f"/api/jobs/{picture}"),
         ("GET", "/api/jobs/{jobId}/events"): theirs(f"/api/jobs/{picture}/events"),
+        ("PUT", f"{QUEUE}/{{promptJobId}}/feedback"): theirs(f"{QUEUE}/{job}/feedback", LIKED),
+        ("GET", f"{QUEUE}/{{promptJobId}}/feedback"): theirs(f"{QUEUE}/{job}/feedback"),
+        ("DELETE", f"{QUEUE}/{{promptJobId}}/feedback"): theirs(f"{QUEUE}/{job}/feedback"),
+        ("PUT", "/api/jobs/{jobId}/feedback"): theirs(f"/api/jobs/{picture}/feedback", LIKED),
+        ("GET", "/api/jobs/{jobId}/feedback"): theirs(f"/api/jobs/{picture}/feedback"),
+        ("DELETE", "/api/jobs/{jobId}/feedback"): theirs(f"/api/jobs/{picture}/feedback"),
         ("GET", "/api/jobs/{jobId}/timeline"): theirs(f"/api/jobs/{picture}/timeline"),
         ("POST", "/api/jobs/{jobId}/retry"): theirs(f"/api/jobs/{picture}/retry"),
         ("DELETE", "/api/jobs/{jobId}"): theirs(f"/api/jobs/{picture}"),

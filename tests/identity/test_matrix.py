@@ -86,7 +86,9 @@ def said(reply: Reply, route: Route) -> str:
     """The answer in the words of the matrix."""
     if reply.status in {401, 403}:
         return str(reply.status)
-    if reply.status == 404 and route.foreign:
+    # Whose thing it is was settled before, where nothing has been said of it yet.
+    nothing_said = reply.headers.get("X-Error-Code") == "feedback_not_found"
+    if reply.status == 404 and route.foreign and not nothing_said:
         return "404"
     return PASS
 

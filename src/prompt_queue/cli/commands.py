@@ -18,6 +18,7 @@ from prompt_queue.cli import (
     stats,
     status,
     up,
+    user_limits,
     webhooks,
 )
 
@@ -50,7 +51,7 @@ def _root(
 
 
 for _module in (
-    up, processes, enqueue, status, explain, stats, jobs, pausing, models, webhooks, keys,
-    operate, doctor,
+    up, processes, enqueue, status, explain, stats, jobs, pausing, models, user_limits,
+    webhooks, keys, operate, doctor,
 ):  # fmt: skip
     _module.register(app)
