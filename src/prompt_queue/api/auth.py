@@ -32,7 +32,7 @@ class Needs:
 
     def __init__(self, *scopes: Scope, open_locally: bool = False) -> None:
         self.scopes = scopes
-        self._open_locally = open_locally
+        self.open_locally = open_locally
 
     async def __call__(self, request: Request) -> Caller:
         """Find out who is asking, once a request."""
@@ -48,7 +48,7 @@ class Needs:
 
     def _check(self, caller: Caller, request: Request, parts: Parts) -> None:
         if not any(covers(caller.scopes, scope) for scope in self.scopes):
-            if caller.kind is Kind.LOCAL and self._open_locally:
+            if caller.kind is Kind.LOCAL and self.open_locally:
                 return
             if caller.kind is Kind.LOCAL:
                 # Nobody has credentials here, so the secret is what there is to ask for.

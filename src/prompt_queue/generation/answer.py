@@ -9,6 +9,7 @@ from prompt_queue.generation.classify import classify
 from prompt_queue.generation.usage import read_usage
 from prompt_queue.jobs.errors import PromptFailure, Refused, Transient
 from prompt_queue.jobs.outcome import Usage
+from prompt_queue.jobs.plain_text import plain_name
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -79,7 +80,7 @@ def read_answer(
         usage=read_usage(parsed, model),
         http_status=status,
         finish_reason=reason if isinstance(reason, str) else None,
-        id=_id_of(parsed),
+        id=plain_name(parsed.get("id")),
     )
 
 
@@ -97,13 +98,7 @@ def _text_of(content: object) -> str:
 
 
 def _model_of(body: dict[str, Any], asked_model: str) -> str:
-    model = body.get("model")
-    return model[:200] if isinstance(model, str) and model else asked_model
-
-
-def _id_of(body: dict[str, Any]) -> str | None:
-    found = body.get("id")
-    return found[:200] if isinstance(found, str) and found else None
+    return plain_name(body.get("model")) or asked_model
 
 
 def _failed(

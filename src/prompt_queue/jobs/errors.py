@@ -184,7 +184,7 @@ class Following(Exception):
 
 
 _SECRETS = re.compile(
-    r"(?i)\b(xai-[\w-]{4,}|bearer\s+\S+|sk-[\w-]{8,}|eyJ[\w-]+\.[\w-]+\.[\w-]*"
+    r"(?i)(xai-[\w-]{4,}|bearer\s+\S+|(?<![a-z])sk-[\w-]{8,}|eyJ[\w-]+\.[\w-]+\.[\w-]*"
     r"|pq_[0-9a-f]{12}_\w+|pqt_[\w-]+)|(?<=\?)\S+|//[^/\s@]+@"
 )
 
