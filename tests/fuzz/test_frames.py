@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import BaseModel
@@ -98,7 +99,10 @@ def test_the_last_id_is_a_number_that_the_database_takes(
     header: str | None, query: str | None
 ) -> None:
     """What cannot be read is 0, which no event has; nothing is None."""
-    found = last_event_id(header, query)
+    reading = last_event_id(header, query)
+    with pytest.raises(StopIteration) as done:
+        reading.send(None)
+    found = done.value.value
     text = header or query
     seen("no last id" if not found else "a last id")
     assert (found is None) == (not text)
