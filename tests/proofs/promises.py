@@ -81,12 +81,10 @@ async def what_was_cancelled_or_deleted_says_nothing(queue: Acts, _: Acts) -> No
 
 async def coverage_is_of_a_day_and_by_kind(queue: Acts, _: Acts) -> None:
     """Pictures are told apart from prompts, and what is older than asked for is left out."""
-    for leg, hours in (("prompt", 1), ("prompt", 30), ("picture", 1)):
+    for kind, hours in (("done", 1), ("done", 30), ("picture", 1)):
         await queue.connection.execute(
-            "insert into public.prompt_promises (job_id, leg, priority, start_base, start_spread, "
-            "start_p50, start_p90, done_base, done_spread, done_p50, done_p90, done_kept, "
-            "done_scored_at) values (gen_random_uuid(), $1, 5, 1, 1, 1, 1, 1, 1, 1, 1, true, "
-            "clock_timestamp() - make_interval(hours => $2))", leg, hours,
+            "insert into public.prompt_promise_tally (at, kind, kept, scored) "
+            "values (clock_timestamp() - make_interval(hours => $2), $1, 1, 1)", kind, hours,
         )  # fmt: skip
     assert await _kept(queue) == {"done": (1, 1), "picture": (1, 1)}
 
