@@ -19,6 +19,7 @@ from prompt_queue.settings import (
     DEMO_USER_ID,
     Settings,
     load_settings,
+    secrets_of,
     variable_name,
 )
 from prompt_queue.telemetry import configure_logging
@@ -53,7 +54,7 @@ def up(
     settings = load_settings(
         host=host, port=port, data_dir=data_dir, workers=workers, seed_demo=seed_demo
     )
-    configure_logging(settings.log_level, settings.log_format)
+    configure_logging(settings.log_level, settings.log_format, secrets_of(settings))
     with database_dsn(settings) as dsn:
         asyncio.run(_run(_with_free_port(settings), dsn))
 

@@ -22,8 +22,8 @@ from prompt_queue.jobs.errors import (
     Refused,
     Transient,
     Unanswered,
-    redact,
 )
+from prompt_queue.jobs.redaction import redact
 
 BUSY = "The picture service is busy; your picture keeps its place and goes on by itself."
 NO_CREDIT = "The account of the picture service has no credit left; the operator has to top it up."
