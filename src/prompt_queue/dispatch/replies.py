@@ -6,7 +6,7 @@ that failed is a 200 (https://wavespeed.ai/docs, and the vendor's own clients).
 
 import json
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any, Final
@@ -23,7 +23,7 @@ from prompt_queue.jobs.errors import (
     Transient,
     Unanswered,
 )
-from prompt_queue.jobs.redaction import redact
+from prompt_queue.jobs.redaction import redact, without
 
 BUSY = "The picture service is busy; your picture keeps its place and goes on by itself."
 NO_CREDIT = "The account of the picture service has no credit left; the operator has to top it up."
@@ -43,6 +43,8 @@ _FETCHING = re.compile(r"(?:download|fetch|load|access|reach)\w*.{0,60}(?:image|
                        r"|(?:image|url|picture).{0,60}(?:download|fetch|expired)")  # fmt: skip
 
 
+_NAME: Final = re.compile(r"[\w.:/+-]{1,200}", re.ASCII)
+_ADDRESS: Final = re.compile(r"https?:[!-~]{1,4000}")
 _BY_STATUS: Final[Mapping[int, tuple[type[PromptFailure], str]]] = {
     401: (Misconfigured, WRONG_KEY),
     403: (Misconfigured, WRONG_KEY),
@@ -144,31 +146,33 @@ def failure_of(prediction: Prediction) -> PromptFailure:
     return BadInput(f"{NOT_MADE} It said: {said}" if said else NOT_MADE)
 
 
-def read_prediction(data: object) -> Prediction | None:
-    """A task as the provider shows it; None where it has no id."""
-    if not isinstance(data, dict) or not isinstance(data.get("id"), str) or not data["id"]:
+def read_prediction(data: object, secrets: Collection[str] = ()) -> Prediction | None:
+    """A task as the provider shows it, with none of these secrets; None where it has no id."""
+    if not isinstance(data, dict) or not _is_name(data.get("id")):
         return None
     flags = data.get("has_nsfw_contents")
     word = str(data.get("status") or "").lower()
     inputs = data.get("input") or data.get("inputs")
     return Prediction(
-        id=data["id"][:200],
+        id=data["id"],
         # An unknown word is looked at again until its time is up.
         stage=_STAGES.get(word, Stage.RUNNING),
         outputs=_outputs(data.get("outputs")),
         flagged=isinstance(flags, list) and any(flag is True for flag in flags),
-        error=str(data.get("error") or "")[:2000],
-        model=str(data.get("model") or ""),
+        error=without(str(data.get("error") or "")[:2000], secrets),
+        model=str(data.get("model") or "")[:200],
         inputs=inputs if isinstance(inputs, dict) else None,
     )
+
+
+def _is_name(found: object) -> bool:
+    return isinstance(found, str) and _NAME.fullmatch(found) is not None
 
 
 def _outputs(found: object) -> tuple[str, ...]:
     entries: Sequence[object] = found if isinstance(found, list) else []
     urls = (one.get("url") if isinstance(one, dict) else one for one in entries)
-    return tuple(
-        url for url in urls if isinstance(url, str) and url.startswith(("http:", "https:"))
-    )
+    return tuple(url for url in urls if isinstance(url, str) and _ADDRESS.fullmatch(url))
 
 
 def _parsed(body: bytes) -> object:

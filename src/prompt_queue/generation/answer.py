@@ -1,6 +1,7 @@
 """Reading a 200 from Grok: an answer, or the failure that hides in it. Pure."""
 
 import json
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -9,6 +10,8 @@ from prompt_queue.generation.classify import classify
 from prompt_queue.generation.usage import read_usage
 from prompt_queue.jobs.errors import PromptFailure, Refused, Transient
 from prompt_queue.jobs.outcome import Usage
+
+_NAME = re.compile(r"[\w.:/+-]{1,200}", re.ASCII)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -98,12 +101,12 @@ def _text_of(content: object) -> str:
 
 def _model_of(body: dict[str, Any], asked_model: str) -> str:
     model = body.get("model")
-    return model[:200] if isinstance(model, str) and model else asked_model
+    return model if isinstance(model, str) and _NAME.fullmatch(model) else asked_model
 
 
 def _id_of(body: dict[str, Any]) -> str | None:
     found = body.get("id")
-    return found[:200] if isinstance(found, str) and found else None
+    return found if isinstance(found, str) and _NAME.fullmatch(found) else None
 
 
 def _failed(

@@ -18,6 +18,10 @@ _MARKDOWN = re.compile(
     r"|</?[a-z][a-z0-9]*[^>]*>",  # HTML
     re.MULTILINE | re.IGNORECASE,
 )
+# A program reads these, and an image-editing model does not.
+_MACHINE = re.compile(
+    r"^[{\[]|\b[a-z][a-z0-9+.-]*://|\b(?:javascript|data|vbscript):", re.IGNORECASE
+)
 _UNABLE = (
     r"(?:can(?:not|'t| not)|won't|will not|(?:am|'m) (?:unable|not able)|must (?:decline|refuse))"
 )
@@ -51,7 +55,7 @@ def validate_prompt(text: str) -> str:
     straight = clean.replace("\u2019", "'")
     if _REFUSAL.search(straight):
         raise Refused
-    if _MARKDOWN.search(clean) or _META.search(straight):
+    if _MARKDOWN.search(clean) or _MACHINE.search(clean) or _META.search(straight):
         raise _unusable("it was not a plain instruction")
     words = clean.split()
     if not words:
