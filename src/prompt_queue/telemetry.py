@@ -171,10 +171,6 @@ def configure_logging(
         structlog.processors.format_exc_info,
         redaction,
     ]
-    sys.excepthook = redaction.print_bug
-    threading.excepthook = lambda ended: redaction.print_bug(
-        ended.exc_type, ended.exc_value, ended.exc_traceback
-    )
     global _least  # noqa: PLW0603 - as the configuration of a log is
     least = _least = _LEVELS[level.upper()]
     # Lines of libraries and of modules that use `logging` look like ours.
@@ -191,6 +187,15 @@ def configure_logging(
         wrapper_class=structlog.make_filtering_bound_logger(least),
         logger_factory=structlog.PrintLoggerFactory(sys.stderr),
         cache_logger_on_first_use=True,
+    )
+
+
+def watch_last_words(secrets: Collection[str]) -> None:
+    """What nobody catches, in this process or a thread of it, is shown without these secrets."""
+    redaction = Redaction(secrets)
+    sys.excepthook = redaction.print_bug
+    threading.excepthook = lambda ended: redaction.print_bug(
+        ended.exc_type, ended.exc_value, ended.exc_traceback
     )
 
 

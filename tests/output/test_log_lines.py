@@ -4,13 +4,15 @@ import ast
 import io
 import json
 import logging
+import sys
+import threading
 from collections.abc import Callable
 from contextlib import redirect_stderr
 from typing import Literal
 
 import pytest
 
-from prompt_queue.telemetry import Event, configure_logging, log
+from prompt_queue.telemetry import Event, configure_logging, log, watch_last_words
 from tests.output.hostile import HOSTILE
 
 Form = Literal["console", "json"]
@@ -25,6 +27,11 @@ def written(form: Form, deed: Callable[[], object]) -> str:
         configure_logging("info", form, SECRETS)
         deed()
     return heard.getvalue()
+
+
+def fail(error: Exception) -> None:
+    """As a bug in a thread would."""
+    raise error
 
 
 def raised(text: str) -> Exception:
@@ -127,14 +134,19 @@ def test_what_opens_an_address_is_taken_out_of_it(form: Form, address: str, hidd
     assert hidden not in written(form, lambda: log_everywhere(f"from {address} it came"))
 
 
-def test_an_exception_that_nobody_caught_shows_no_secret() -> None:
+def test_an_exception_that_nobody_caught_shows_no_secret(monkeypatch: pytest.MonkeyPatch) -> None:
     """What the interpreter prints at the end of a process or of a thread goes the same way."""
-    import sys
+    monkeypatch.setattr(sys, "excepthook", sys.excepthook)
+    monkeypatch.setattr(threading, "excepthook", threading.excepthook)
 
     def end() -> None:
+        watch_last_words(SECRETS)
         error = raised(f"{SECRETS[0]} \x1b[2J at postgresql://me:hunter2@db/x")
         sys.excepthook(type(error), error, error.__traceback__)
+        thread = threading.Thread(target=fail, args=[error])
+        thread.start()
+        thread.join()
 
     text = written("json", end)
-    assert "RuntimeError" in text
+    assert text.count("  | RuntimeError") == 2
     assert not any(hidden in text for hidden in (SECRETS[0], "hunter2", "\x1b"))

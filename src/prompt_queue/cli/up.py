@@ -11,7 +11,7 @@ from typing import Annotated
 
 import typer
 
-from prompt_queue.cli.processes import DataDir, Host, Port, database_dsn, say
+from prompt_queue.cli.processes import DataDir, Host, Port, begin_log, database_dsn, say
 from prompt_queue.cli.supervisor import Child
 from prompt_queue.settings import (
     DEMO_MODEL_ID,
@@ -19,10 +19,8 @@ from prompt_queue.settings import (
     DEMO_USER_ID,
     Settings,
     load_settings,
-    secrets_of,
     variable_name,
 )
-from prompt_queue.telemetry import configure_logging
 
 PORT_PATIENCE_SECONDS = 10.0
 READY_SECONDS = 60.0
@@ -54,7 +52,7 @@ def up(
     settings = load_settings(
         host=host, port=port, data_dir=data_dir, workers=workers, seed_demo=seed_demo
     )
-    configure_logging(settings.log_level, settings.log_format, secrets_of(settings))
+    begin_log(settings)
     with database_dsn(settings) as dsn:
         asyncio.run(_run(_with_free_port(settings), dsn))
 
