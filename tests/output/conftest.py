@@ -9,6 +9,9 @@ import pytest
 from prompt_queue.store.database import Database
 from prompt_queue.store.prompt_store import PromptStore
 from tests.api.running import Api, running
+from tests.tracing.conftest import spans
+
+__all__ = ["spans"]
 
 CRON_SECRET = "a-secret-for-cron"
 
