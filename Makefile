@@ -12,7 +12,7 @@ TRIALS ?= 1
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help up test check format audit lock bench gate soak lab failover hosts pictures screenshots sql-bundle docs fresh
+.PHONY: help up test check format audit sbom lock bench gate soak lab failover hosts pictures screenshots sql-bundle docs fresh
 
 # A .venv whose Python is gone, or that was moved here with the folder, is filled again.
 ifneq ($(shell $(BOOTSTRAP) usable && echo yes),yes)
@@ -70,6 +70,11 @@ sql-bundle: $(DEV) ## carry changed files of store/sql/functions into a new migr
 
 audit: $(DEV) ## compare the pinned packages with the published advisories
 	$(BIN)/pip-audit --disable-pip --require-hashes --progress-spinner off -r requirements/runtime.txt
+
+sbom: $(DEV) ## write dist/sbom.json: every package that runs, with its hashes (CycloneDX)
+	@mkdir -p dist
+	$(BIN)/python -W ignore::UserWarning -m cyclonedx_py requirements requirements/runtime.txt --pyproject pyproject.toml \
+	  --output-reproducible -o dist/sbom.json
 
 lock: $(DEV) ## renew requirements/*.txt; ARGS=--upgrade takes newer versions
 	$(BOOTSTRAP) lock $(ARGS)

@@ -254,7 +254,9 @@ def server_for(app: FastAPI) -> Server:
 
 def listen(host: str, port: int) -> socket.socket:
     """A socket that listens there. Raises CannotServe with a sentence."""
-    listener = socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET)
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    # asyncio sends small answers without delay only where the protocol is named.
+    listener = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
         listener.bind((host, port))

@@ -28,6 +28,7 @@ from prompt_queue.api import (
     ops_overview,
     prompts,
     rows,
+    security,
     tickets,
     timelines,
     uploads,
@@ -178,13 +179,20 @@ def _routes_at(path: str) -> list[APIRoute]:
 
 
 def _complete_openapi(app: FastAPI) -> None:
-    """Adds the schema of problems, and takes out the framework's own, which is never sent."""
+    """Adds problems and who may call, and takes out the framework's 422, which is never sent."""
     describe = app.openapi
+    asks_for_tokens = app.state.parts.asks_for_tokens
+    routes = [route for router in _ROUTERS for route in router.routes]
 
     def openapi() -> dict[str, Any]:
         schema = describe()
         schemas = schema.setdefault("components", {}).setdefault("schemas", {})
         schemas["Problem"] = PROBLEM_SCHEMA
+        security.describe(
+            schema,
+            [route for route in routes if isinstance(route, APIRoute)],
+            asks_for_tokens=asks_for_tokens,
+        )
         for name in ("HTTPValidationError", "ValidationError"):
             schemas.pop(name, None)
         for methods in schema["paths"].values():

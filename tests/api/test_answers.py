@@ -112,6 +112,9 @@ ROUTES = {
     "/api/ops/jobs/{jobId}": {"get"},
     "/api/ops/jobs/retry": {"post"},
     "/api/ops/jobs/cancel": {"post"},
+    "/api/ops/jobs/hasten": {"post"},
+    "/api/prompt/queue/{promptJobId}/feedback": {"get", "put", "delete"},
+    "/api/jobs/{jobId}/feedback": {"get", "put", "delete"},
     "/api/ops/audit": {"get"},
     "/api/ops/users/{userId}/limits": {"get", "put", "delete"},
 }

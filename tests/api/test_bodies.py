@@ -79,7 +79,31 @@ async def test_a_body_must_be_an_object(api: Api, body: bytes) -> None:
 
 async def test_many_errors_are_cut_short(api: Api, demo: UUID) -> None:
     """A hostile body with thousands of errors gets the first twenty."""
-    reply = await api.enqueue(demo, **{f"field{n}": 1 for n in range(5000)})
+    reply = await api.enqueue(demo, **{f"field{n}": 1 for n in range(4000)})
     assert reply.status == 422
     assert len(reply.body["errors"]) == 20
     assert len(reply.content) < 20_000
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"{" + b",".join(b'"k%d":1' % n for n in range(70_000)) + b"}",
+        b'{"refUrls":[' + b"1," * 400_000 + b"1]}",
+    ],
+    ids=["fields", "list"],
+)
+async def test_a_body_of_very_many_values_is_refused_as_one(
+    api: Api, demo: UUID, body: bytes
+) -> None:
+    """A megabyte of small mistakes is not looked at one by one while everybody waits."""
+    reply = await api.post(QUEUE, data=body, headers=JSON)
+    assert reply.status == 422
+    assert "5,000 values" in reply.body["detail"]
+
+
+async def test_a_very_long_field_name_is_not_compared_whole(api: Api, demo: UUID) -> None:
+    """The answer names its start."""
+    reply = await api.post(QUEUE, json={"a" * 900_000: 1})
+    assert reply.status == 422
+    assert len(reply.content) < 5000

@@ -58,12 +58,13 @@ async def test_limits_are_set_seen_and_taken_away(api: Api) -> None:
 async def test_a_band_of_priorities_is_paused_by_its_word(api: Api, demo: UUID) -> None:
     """Its jobs say which band and how it goes on, and promise no time; others wait as before."""
     await api.parts.worker_store.seen("w", "here", 1, 4, 0)
+    await api.queued(demo, priority=9)
     reply = await api.post(
         f"{QUEUE}/pause", json={"band": "low", "reason": "a crowd"}, headers=OPERATOR
     )
     assert (reply.status, reply.body["pausedPriorities"]) == (200, [1, 2, 3])
+    # Looked at a moment before, and looked at anew for the pause.
     low, normal = await api.queued(demo, priority=2), await api.queued(demo)
-    api.parts.forecasts.forget()
     seen = (await api.get(f"{QUEUE}/{low}")).body
     assert (seen["waitingReason"]["code"], seen["eta"]) == ("paused", None)
     assert seen["etaReason"] == "paused"

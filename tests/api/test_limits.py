@@ -1,20 +1,23 @@
 """How much one user may use, as HTTP answers it."""
 
 import asyncio
-import contextlib
+import inspect
 import itertools
-import socket
 import time
 from collections.abc import AsyncIterator
 from decimal import Decimal
 from pathlib import Path
-from uuid import UUID
+from uuid import UUID, uuid4
 
 import pytest
+from fastapi.routing import APIRoute
 
-from prompt_queue.api import transport
+from prompt_queue.api.problems import Problem
+from prompt_queue.api.rates import RequestRates
+from prompt_queue.server import _ROUTERS
 from prompt_queue.settings import DEMO_USER_ID
-from prompt_queue.store.limit_store import EVERYBODY, UserLimits
+from prompt_queue.store.database import Database
+from prompt_queue.store.limit_store import EVERYBODY, LimitStore, UserLimits
 from tests.api.conftest import CRON_SECRET
 from tests.api.running import QUEUE, Api, complete, running
 from tests.conftest import until
@@ -71,6 +74,44 @@ async def test_a_flood_is_refused_from_memory(api: Api) -> None:
     replies = [await api.get("/api/rows") for _ in range(200)]
     assert {reply.status for reply in replies} <= {429, 200}
     assert (time.monotonic() - began) / 200 < 0.05
+
+
+async def test_one_of_a_flood_asks_the_database(api: Api, database: Database) -> None:
+    """Of two hundred at once, with nothing left, all but one go by what that one was told."""
+    await limited(api, requests_a_second=0.01)
+    store = _Counting(database)
+    rates = RequestRates(store)
+    user = uuid4()
+    found = await asyncio.gather(*(rates.admit(user) for _ in range(200)), return_exceptions=True)
+    assert sum(not isinstance(one, Problem) for one in found) == 1
+    assert store.asked == 2
+
+
+class _Counting(LimitStore):
+    asked = 0
+
+    async def take_requests(
+        self, user: UUID, wanted: int, rate: float, burst: float
+    ) -> tuple[int, int, float]:
+        self.asked += 1
+        return await super().take_requests(user, wanted, rate, burst)
+
+
+def test_no_request_waits_for_a_thread() -> None:
+    """What a route depends on are coroutines: a hop to a thread is most of what a refusal takes."""
+    blocking, left = set(), [route.dependant for route in _api_routes()]
+    while left:
+        dependant = left.pop()
+        left += dependant.dependencies
+        call = dependant.call
+        if not (inspect.iscoroutinefunction(call) or inspect.iscoroutinefunction(call.__call__)):
+            blocking.add(f"{call.__module__}.{call.__qualname__}")
+    assert not blocking
+
+
+def _api_routes() -> list[APIRoute]:
+    routes = [one for router in _ROUTERS for one in router.routes]
+    return [one for one in routes if isinstance(one, APIRoute) and one.path.startswith("/api/")]
 
 
 async def test_probes_and_pages_are_not_counted(api: Api) -> None:
@@ -188,32 +229,3 @@ async def test_a_limit_that_makes_no_sense_is_refused(api: Api) -> None:
     assert (
         await api.call("PUT", "/api/ops/users/me/limits", json={}, headers=OPERATOR)
     ).status == 422
-
-
-async def test_half_a_request_does_not_hold_a_connection(
-    database_url: str, tmp_path: Path, demo: UUID, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """Headers that drip in are cut off; a request that is whole is answered however slow it is."""
-    monkeypatch.setattr(transport, "HEADER_SECONDS", 0.5)
-    async with running(database_url, tmp_path) as api:
-        host, port = api.url.removeprefix("http://").split(":")
-        reader, writer = await asyncio.open_connection(host, int(port))
-        writer.write(b"GET /api/health/live HTTP/1.1\r\nHost: localhost\r\nX-Slow: ")
-        began = time.monotonic()
-        with contextlib.suppress(ConnectionResetError):
-            assert await reader.read() == b""
-        assert 0.3 < time.monotonic() - began < 5
-        writer.close()
-        with socket.create_connection((host, int(port)), 5) as silent:
-            silent.settimeout(5)
-            assert await asyncio.to_thread(_is_cut, silent)
-        job = await api.queued(demo)
-        held = await api.get(f"{QUEUE}/{job}?wait=1")
-        assert held.status == 200
-
-
-def _is_cut(silent: socket.socket) -> bool:
-    try:
-        return silent.recv(1) == b""
-    except ConnectionResetError:
-        return True

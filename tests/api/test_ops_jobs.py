@@ -275,6 +275,6 @@ async def test_a_job_that_rests_goes_on_at_once_when_it_is_hastened(
     assert (str(claimed.job_id), claimed.retry_count) == (resting, 1)
     events = (await api.get(f"{JOBS}/{resting}", headers=OPERATOR)).body["timeline"]["events"]
     (hastened,) = [event for event in events if event["kind"] == "hastened"]
-    assert (hastened["actor"], hastened["reason"]) == ("http", "it is mended")
+    assert (hastened["actor"], hastened["reason"]) == ("cron", "it is mended")
     (act,) = (await api.get("/api/ops/audit", headers=OPERATOR)).body["data"]
     assert (act["act"], act["about"], act["reason"]) == ("hastened", resting, "it is mended")

@@ -89,7 +89,7 @@ async def test_the_queue_is_paused(page: Page, stack: Stack, photo: str) -> None
     act(stack, PAUSE, {"reason": "<b>moving</b> house"})
     job = stack.enqueue(photo)
     why = await waits(page, job, "It is paused")
-    await expect(why).to_contain_text("and said: “<b>moving</b> house”")
+    await expect(why).to_contain_text("and said: “<b>moving</b> house”", timeout=SOON)
     await press(page, "Resume the queue", yes="Resume", reason="moved")
     await told(page, "Going on: the queue.")
     await ends(page)
@@ -100,7 +100,7 @@ async def test_the_model_is_paused(page: Page, stack: Stack, photo: str) -> None
     act(stack, PAUSE, {"model": MODEL, "reason": "too dear today"})
     job = stack.enqueue(photo)
     why = await waits(page, job, "It is paused")
-    await expect(why).to_contain_text("too dear today")
+    await expect(why).to_contain_text("too dear today", timeout=SOON)
     await press(page, f"Resume {MODEL}", yes="Resume")
     await told(page, f"Going on: {MODEL}.")
     await ends(page)
@@ -150,6 +150,23 @@ async def test_the_account_is_empty(page: Page, stack: Stack, photo: str, grok: 
     await press(page, f"Close the breaker of {MODEL}", yes="Close it", reason="it is filled")
     await told(page, f"{MODEL} is asked again.")
     await ends(page)
+
+
+async def test_the_budget_of_its_user_is_used_up(page: Page, stack: Stack, photo: str) -> None:
+    """A higher budget, set from the job's page, lets it go on today."""
+    user = stack.get("/api/me").body["userId"]
+    limits = f"/api/ops/users/{user}/limits"
+    assert stack.request("PUT", limits, {"usdPerDay": 0, "queued": 500}).status == 200
+    job = stack.enqueue(photo)
+    await waits(page, job, "Its user’s budget for today is used up")
+    await page.get_by_role("button", name="Change the budget").click()
+    await page.get_by_label("US dollars a day").fill("5")
+    await page.get_by_role("dialog").get_by_role("button", name="Change the budget").click()
+    await told(page, "The user has a new budget.")
+    await ends(page)
+    kept = stack.get(limits).body
+    assert (kept["usdPerDay"], kept["queued"]) == (5.0, 500)
+    assert stack.request("DELETE", limits).status == 200
 
 
 async def test_the_rate_limit_is_reached(page: Page, stack: Stack, photo: str) -> None:

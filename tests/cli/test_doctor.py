@@ -1,17 +1,21 @@
 """`doctor`: the conclusions as pure functions, and the command against real servers."""
 
 from decimal import Decimal
+from pathlib import Path
 
 import pytest
 
 from prompt_queue.cli import findings
 from prompt_queue.cli.findings import ProviderAnswer, State
+from prompt_queue.cli.identity_findings import exposure_findings
 from prompt_queue.generation.listing import model_names
+from prompt_queue.settings import load_settings
 from prompt_queue.store.database import connect
 from prompt_queue.store.worker_store import WorkerStore
 from prompt_queue.testing import StandIn, WaveSpeedStandIn
 from tests.cli.conftest import Jobs
 from tests.cli.shell import Ran, Shell, error_lines
+from tests.identity.project import open_project
 
 BASE = "https://api.x.ai/v1"
 
@@ -28,10 +32,14 @@ async def test_a_healthy_house_passes(shell: Shell, jobs: Jobs, xai_stand_in: St
     ).run("doctor", "--json")
     assert ran.code == 0, ran.err
     found = by_check(ran)
-    good = "settings disk database connections clock schema workers queue leases models webhooks"
+    good = (
+        "settings disk exposure identity database connections clock schema workers queue leases "
+        "models webhooks"
+    )
     assert {check for check, finding in found.items() if finding["state"] == "ok"} == set(
         good.split()
     )
+    assert found["identity"]["detail"].startswith("NO LOGIN")
     assert found["provider"]["state"] == "warn"
     assert found["provider"]["detail"].startswith("the stand-in answers")
     assert found["workers"]["detail"] == "1 worker, 2 of 32 slots busy"
@@ -188,3 +196,35 @@ def test_each_answer_of_the_provider_has_its_state(status: int | None, state: st
 def test_a_list_of_models_that_is_none_offers_nothing(body: bytes) -> None:
     """Whatever else the provider sends is an empty list, not a crash."""
     assert model_names(body) == frozenset()
+
+
+async def test_it_asks_for_the_keys_of_access_tokens(shell: Shell, jobs: Jobs) -> None:
+    """How many the project publishes, or why they are not to be had."""
+    async with open_project() as project:
+        there = shell.with_environment(SUPABASE_URL=project.url)
+        found = by_check(await there.run("doctor", "--json"))["identity"]
+        assert (found["state"], "publishes 1 key" in found["detail"]) == ("ok", True), found
+        project.text = "{}"
+        found = by_check(await there.run("doctor", "--json"))["identity"]
+        assert (found["state"], "not a set of keys" in found["detail"]) == ("fail", True), found
+
+
+@pytest.mark.parametrize(
+    ("settings", "words"),
+    [
+        ({"public_url": "http://queue.example.com"}, ["without encryption", "limit no user"]),
+        ({"public_url": "https://queue.example.com"}, ["limit no user"]),
+        ({"public_url": "https://queue.example.com", "user_queued": 5}, []),
+        ({"cron_secret": "short"}, ["CRON_SECRET has 5 characters"]),
+        ({"cron_secret": "s" * 16}, []),
+    ],
+)
+def test_what_a_public_server_lacks_is_a_warning(
+    settings: dict[str, object], words: list[str], tmp_path: Path
+) -> None:
+    """Plain http, no limits, a secret that can be guessed; never the secret itself."""
+    found = exposure_findings(load_settings({}, tmp_path / "no.env", identity="tokens", **settings))
+    warnings = [one.detail for one in found if one.state is State.WARN]
+    assert len(warnings) == len(words)
+    assert all(word in said for word, said in zip(words, warnings, strict=True))
+    assert "short" not in str(warnings)

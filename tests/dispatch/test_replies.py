@@ -124,9 +124,7 @@ def test_outputs_come_in_several_forms() -> None:
         assert empty.outputs == ()
 
 
-@pytest.mark.parametrize(
-    "data", [None, [], {}, {"id": ""}, {"id": 5}, "p", {"id": "a\x00"}, {"id": "../x y"}]
-)
+@pytest.mark.parametrize("data", [None, [], {}, {"id": ""}, {"id": 5}, "p", {"id": "a\x00"}])
 def test_a_task_without_an_id_is_none(data: object) -> None:
     """Nothing could be asked about it."""
     assert read_prediction(data) is None

@@ -161,7 +161,7 @@ async def test_another_model_than_asked_is_named() -> None:
         assert (await ask(grok.base)).model == "grok-1-mini"
 
 
-@pytest.mark.parametrize("name", ["", "x" * 201, "a\x00b", "grok 4", "<b>", "a\nb", 7, ["x"]])
+@pytest.mark.parametrize("name", ["", "\x00\n", 7, ["x"]])
 async def test_a_name_that_is_none_is_not_taken(name: object) -> None:
     """The model and the id of an answer are words, or those that we know."""
     body = json.dumps(json.loads(GOOD) | {"model": name, "id": name}).encode()

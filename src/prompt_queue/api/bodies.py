@@ -14,6 +14,9 @@ from prompt_queue.api.problems import Problem
 
 MOST_JSON_BYTES: Final = 1024 * 1024
 DEEPEST_JSON: Final = 32
+MOST_VALUES: Final = 5000
+"""Values that a body may have in all; each of them may become a sentence about it."""
+
 _ARRIVAL_SECONDS = 60.0
 # A client that is still sending cannot read an answer, so a little too much is read and dropped.
 _DROPPED_BYTES = 16 * 1024 * 1024
@@ -86,6 +89,7 @@ def parse_object(body: bytes) -> dict[str, Any]:
         raise _too_deep() from None
     except ValueError as error:
         raise Problem("malformed_json", f"The body is not usable JSON: {error}.") from None
+    _count_values(found)
     errors = _unstorable(found, "#", 1)
     if errors:
         raise Problem("invalid_request", errors[0]["detail"], errors=errors[:_MOST_ERRORS])
@@ -130,13 +134,27 @@ def _sentence(error: ErrorDetails, known: Mapping[str, str | None]) -> str:
     where = str(error["loc"][0]) if error["loc"] else "the body"
     match error["type"]:
         case "extra_forbidden":
-            near = difflib.get_close_matches(where, known, n=1, cutoff=0.4)
+            near = difflib.get_close_matches(where[:80], known, n=1, cutoff=0.4)
             hint = f"did you mean {near[0]}?" if near else f"known are {', '.join(known)}."
             return f"There is no field {where[:80]}; {hint}"
         case "missing":
             return f"{where} is missing: {known.get(where) or 'it is needed.'}"
         case _:
             return error["msg"]
+
+
+def _count_values(whole: object) -> None:
+    """Raises Problem for more than MOST_VALUES values, at whatever depth."""
+    waiting, count = [whole], 0
+    while waiting:
+        value = waiting.pop()
+        if isinstance(value, (dict, list)):
+            count += len(value)
+            if count > MOST_VALUES:
+                raise Problem(
+                    "invalid_request", f"The body may have at most {MOST_VALUES:,} values in all."
+                )
+            waiting.extend(value.values() if isinstance(value, dict) else value)
 
 
 def _unstorable(value: object, where: str, depth: int) -> list[dict[str, str]]:

@@ -81,6 +81,7 @@ async def breaker(request: Request, parts: PartsOf, caller: CallerOf) -> Respons
         reason=wanted.reason,
         actor=caller.actor,
     )
+    parts.forecasts.forget()
     views = [model_view(model) for model in await parts.model_store.models()]
     return answer(BreakerView(changed=changed, models=views))
 
@@ -101,6 +102,7 @@ async def limits(request: Request, parts: PartsOf, caller: CallerOf) -> Response
     changed = await parts.model_store.set_limit(
         wanted.model, limit, by_hand=True, actor=caller.actor, reason=wanted.reason
     )
+    parts.forecasts.forget()
     views = [model_view(model) for model in await parts.model_store.models()]
     return answer(LimitView(changed=changed, models=views))
 
@@ -127,6 +129,7 @@ async def retry_many(request: Request, parts: PartsOf, caller: Enqueuer) -> Resp
 
 
 async def _paused(parts: Parts, changed: bool) -> Response:
+    parts.forecasts.forget()
     pauses = await parts.operator_store.pauses()
     return answer(
         PauseView(

@@ -47,7 +47,7 @@ def live_of(request: Request) -> Live:
     return live
 
 
-def last_event_id(
+async def last_event_id(
     header: Annotated[
         str | None,
         Header(alias="Last-Event-ID", description="The id of the last frame that was received."),

@@ -1,10 +1,11 @@
 """How often one user may ask: counted in the database, taken from there by the second's worth."""
 
+import asyncio
 import math
 import time
 from collections import OrderedDict
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Final
 from uuid import UUID
 
@@ -29,6 +30,7 @@ class _Purse:
     left: int = 0
     taken_at: float = 0.0
     shut_until: float = 0.0
+    asking: asyncio.Lock = field(default_factory=asyncio.Lock)
 
 
 class RequestRates:
@@ -52,12 +54,11 @@ class RequestRates:
         if purse.tokens and now - purse.taken_at > _KEPT_SECONDS:
             purse.tokens = 0
         if not purse.tokens and now >= purse.shut_until:
-            burst = max(1.0, rate * BURST_SECONDS)
-            taken, purse.left, until_next = await self._limits.take_requests(
-                user, max(1, math.ceil(rate)), rate, burst
-            )
-            purse.tokens, purse.taken_at = purse.tokens + taken, now
-            purse.shut_until = 0.0 if taken else now + until_next
+            # One of a flood asks the database; the others go by what it was told.
+            async with purse.asking:
+                now = time.monotonic()
+                if not purse.tokens and now >= purse.shut_until:
+                    await self._refill(user, purse, rate, now)
         if not purse.tokens:
             wait = max(purse.shut_until - now, 0.0)
             raise Problem(
@@ -69,13 +70,25 @@ class RequestRates:
         purse.tokens -= 1
         return _headers(rate, purse.tokens + purse.left, 1 / rate)
 
+    async def _refill(self, user: UUID, purse: _Purse, rate: float, now: float) -> None:
+        taken, purse.left, until_next = await self._limits.take_requests(
+            user, max(1, math.ceil(rate)), rate, max(1.0, rate * BURST_SECONDS)
+        )
+        purse.tokens, purse.taken_at = taken, now
+        purse.shut_until = 0.0 if taken else now + until_next
+
     async def _purse(self, user: UUID, now: float) -> _Purse:
         purse = self._purses.get(user)
         if purse is None or now - purse.looked_at > _LOOK_SECONDS:
+            if purse is not None:
+                purse.looked_at = now
             rate = (await self._limits.of(user)).requests_a_second
+            # Others of the same user may have come first meanwhile.
+            purse = self._purses.get(user, purse)
             if purse is None or purse.rate != rate:
-                purse = self._purses[user] = _Purse(rate, now)
+                purse = _Purse(rate, now)
             purse.looked_at = now
+            self._purses[user] = purse
         self._purses.move_to_end(user)
         while len(self._purses) > _MOST_USERS:
             self._purses.popitem(last=False)

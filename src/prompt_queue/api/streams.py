@@ -2,6 +2,7 @@
 
 import asyncio
 import random
+import re
 import socket
 from collections import deque
 from collections.abc import Awaitable, Callable, Collection
@@ -14,7 +15,18 @@ from starlette.types import Receive, Scope, Send
 from prompt_queue.store.database import DatabaseRefused, DatabaseUnavailable
 
 MEDIA_TYPE = "text/event-stream"
-CONTENT: dict[str, Any] = {MEDIA_TYPE: {"schema": {"type": "string"}}}
+_EVENT: dict[str, Any] = {
+    "type": "object",
+    "description": "Each event of the stream.",
+    "required": ["event", "data"],
+    "properties": {
+        "id": {"type": "string", "description": "For Last-Event-ID, when you come back."},
+        "event": {"type": "string", "enum": ["snapshot", "update", "partial", "resync", "end"]},
+        "data": {"type": "string", "contentMediaType": "application/json"},
+        "retry": {"type": "integer", "description": "Milliseconds to wait before you come back."},
+    },
+}
+CONTENT: dict[str, Any] = {MEDIA_TYPE: {"schema": _EVENT}}
 """What OpenAPI says of a stream."""
 
 ALSO_STREAMED: dict[int | str, dict[str, Any]] = {
@@ -36,12 +48,14 @@ BUFFER_BYTES = 256 * 1024
 STALLED_SECONDS = 10.0
 _SOCKET_BYTES = 64 * 1024
 _ALIVE = b": alive\n\n"
+_LINE_ENDS = re.compile("\r\n|\r|\n")
 
 
 def frame(event: str, data: str, event_id: int | None = None) -> bytes:
-    """One event on the wire; `data` is JSON in one line."""
+    """One event on the wire, whatever lines `data` has."""
     number = "" if event_id is None else f"id: {event_id}\n"
-    return f"{number}event: {event}\ndata: {data}\n\n".encode()
+    lines = "".join(f"data: {line}\n" for line in _LINE_ENDS.split(data))
+    return f"{number}event: {event}\n{lines}\n".encode()
 
 
 class Watcher:

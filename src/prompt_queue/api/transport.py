@@ -14,14 +14,34 @@ from prompt_queue.api.streams import TRANSPORT
 HEADER_SECONDS = 15.0
 """How long the first line and the headers of a request may take to arrive."""
 
+MOST_HEADER_BYTES = 64 * 1024
+"""How large they may be together."""
+
+TAKING_SECONDS = 15.0
+"""A client that has an answer waiting takes LEAST_TAKEN of it in so many seconds, or all of it."""
+
+LEAST_TAKEN = 16 * 1024
+"""Bytes."""
+
+_TOO_LARGE = b"The headers are too large."
+_REFUSAL = (
+    b"HTTP/1.1 431 Request Header Fields Too Large\r\n"
+    b"content-type: text/plain; charset=utf-8\r\nconnection: close\r\n"
+    b"content-length: %d\r\n\r\n%s" % (len(_TOO_LARGE), _TOO_LARGE)
+)
+
 
 class Protocol(HttpToolsProtocol):
     """HTTP that hands the transport to the application: a client that reads nothing is cut.
 
-    So is one that connects and sends no whole request, or sends it byte by byte.
+    So is one that connects and sends no whole request, or sends it byte by byte, whether it is the
+    first of the connection or comes after an answer.
     """
 
     _late: asyncio.TimerHandle | None = None
+    _stuck: asyncio.TimerHandle | None = None
+    _is_in_headers = False
+    _header_bytes = 0
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         super().connection_made(transport)
@@ -30,10 +50,22 @@ class Protocol(HttpToolsProtocol):
     def connection_lost(self, exc: Exception | None) -> None:
         super().connection_lost(exc)
         self._headers_are_here()
+        self.resume_writing()
+
+    def data_received(self, data: bytes) -> None:
+        if self.transport.is_closing():
+            return
+        super().data_received(data)
+        if self._is_in_headers:
+            self._header_bytes += len(data)
+            if self._header_bytes > MOST_HEADER_BYTES:
+                self.transport.write(_REFUSAL)
+                self.transport.close()
 
     def on_message_begin(self) -> None:
         super().on_message_begin()
         self.scope["extensions"] = {TRANSPORT: {"transport": self.transport}}
+        self._is_in_headers, self._header_bytes = True, 0
         if self._late is None:
             self._expect_headers()
 
@@ -41,21 +73,54 @@ class Protocol(HttpToolsProtocol):
         self._headers_are_here()
         super().on_headers_complete()
 
+    def on_response_complete(self) -> None:
+        super().on_response_complete()
+        if self._stuck is None and self.transport.get_write_buffer_size():
+            self._expect_taking()
+        # Whatever comes now, the rest of a body or a blank line, is no request.
+        if self.cycle.response_complete and self._late is None and not self.transport.is_closing():
+            self._expect_headers()
+
+    def pause_writing(self) -> None:
+        super().pause_writing()
+        if self._stuck is None:
+            self._expect_taking()
+
+    def resume_writing(self) -> None:
+        super().resume_writing()
+        if self._stuck is not None:
+            self._stuck.cancel()
+            self._stuck = None
+
     def _expect_headers(self) -> None:
         self._late = self.loop.call_later(HEADER_SECONDS, self._hang_up)
 
     def _headers_are_here(self) -> None:
+        self._is_in_headers = False
         if self._late is not None:
             self._late.cancel()
             self._late = None
 
     def _hang_up(self) -> None:
         self._late = None
+        is_answered = self.cycle is None or self.cycle.response_complete
         # The request before this one may still be answered on the same connection.
-        if self.cycle is None or self.cycle.response_complete:
+        if is_answered and not self.transport.get_write_buffer_size():
             self.transport.abort()
         else:
             self._expect_headers()
+
+    def _expect_taking(self) -> None:
+        waiting = self.transport.get_write_buffer_size()
+        self._stuck = self.loop.call_later(TAKING_SECONDS, self._look_at_taking, waiting)
+
+    def _look_at_taking(self, waited: int) -> None:
+        self._stuck = None
+        waiting = self.transport.get_write_buffer_size()
+        if waiting and waited - waiting < LEAST_TAKEN:
+            self.transport.abort()
+        elif waiting:
+            self._expect_taking()
 
 
 class Server(uvicorn.Server):

@@ -11,10 +11,10 @@ from prompt_queue.api.problems import Problem, documented
 from prompt_queue.api.schemas import Heard
 from prompt_queue.api.views import answer
 from prompt_queue.guards.callbacks import CALLBACK_PATH, is_signed
+from prompt_queue.jobs.plain_text import LONGEST_NAME, plain_name
 
 router = APIRouter(tags=["operation"])
 MOST_BYTES = 1024 * 1024
-_MOST_ID = 200
 
 
 @router.post(
@@ -39,7 +39,7 @@ async def hear(
     if secret is None:
         raise Problem("no_picture_provider", "Nothing is known to check the signature with.")
     body = await read_capped(request, MOST_BYTES)
-    webhook_id = request.headers.get("webhook-id", "")[:_MOST_ID]
+    webhook_id = request.headers.get("webhook-id", "")[:LONGEST_NAME]
     signed = is_signed(
         secret,
         webhook_id,
@@ -60,6 +60,7 @@ def _prediction_id(body: bytes) -> str:
         found = document["id"]
     except (ValueError, RecursionError, TypeError, KeyError):
         found = None
-    if not isinstance(found, str) or not 0 < len(found) <= _MOST_ID:
+    name = plain_name(found)
+    if name is None or name != found:
         raise Problem("malformed_json", "The body has no id of a prediction.")
-    return found
+    return name

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import typer
 
-from prompt_queue.cli import findings
+from prompt_queue.cli import findings, identity_findings
 from prompt_queue.cli.context import dsn_of, file_name
 from prompt_queue.cli.errors import ExitCode
 from prompt_queue.cli.findings import Finding, ProviderAnswer, State
@@ -33,7 +33,7 @@ def register(app: typer.Typer) -> None:
 
 
 def doctor(as_json: AsJson = False, data_dir: DataDir = None) -> None:
-    """Check settings, database, workers, provider, clock and disk; say what to do."""
+    """Check settings, identity, database, workers, provider, clock, disk; say what to do."""
     found = examine(data_dir)
     if as_json:
         print_json([asdict(finding) for finding in found])
@@ -58,6 +58,7 @@ def examine(data_dir: Path | None) -> list[Finding]:
     found = [
         Finding("settings", State.OK, "every setting can be used"),
         _disk(settings.data_dir or default_data_dir()),
+        *identity_findings.exposure_findings(settings),
     ]
     try:
         with dsn_of(settings) as dsn, spinner("looking at the database"):
@@ -65,6 +66,7 @@ def examine(data_dir: Path | None) -> list[Finding]:
     except EmbeddedPostgresError as error:
         found.append(Finding("database", State.FAIL, str(error), "do what the sentence says"))
     with spinner("asking the providers"):
+        found.append(asyncio.run(_identity(settings)))
         found += asyncio.run(_provider(settings))
         found.append(asyncio.run(_pictures(settings)))
     return found
@@ -142,6 +144,25 @@ async def _work(database: "Database", settings: "Settings") -> list[Finding]:
         findings.lease_finding(stats, hint),
         findings.webhook_finding([one.url for one in endpoints if one.state == "disabled"]),
     ]
+
+
+async def _identity(settings: "Settings") -> Finding:
+    import aiohttp
+
+    from prompt_queue.guards.egress import provider_session
+    from prompt_queue.guards.jwks import JWKS_PATH, JwksRefused, fetch_keys
+
+    said, base = settings.identity_sentence, settings.supabase_url
+    if not settings.asks_for_tokens or settings.supabase_jwt_secret is not None or base is None:
+        return identity_findings.identity_finding(said)
+    try:
+        async with provider_session(base) as session:
+            keys = await fetch_keys(session, base.rstrip("/") + JWKS_PATH)
+    except JwksRefused as error:
+        return identity_findings.identity_finding(said, trouble=str(error))
+    except (TimeoutError, aiohttp.ClientError, OSError) as error:
+        return identity_findings.identity_finding(said, trouble=type(error).__name__)
+    return identity_findings.identity_finding(said, len(keys))
 
 
 async def _provider(settings: "Settings") -> list[Finding]:

@@ -23,6 +23,7 @@ from prompt_queue.jobs.errors import (
     Transient,
     Unanswered,
 )
+from prompt_queue.jobs.plain_text import plain_name
 from prompt_queue.jobs.redaction import redact, without
 
 BUSY = "The picture service is busy; your picture keeps its place and goes on by itself."
@@ -39,11 +40,10 @@ _CREDIT = re.compile(r"insufficient (?:credit|balance)|credits?\b.{0,40}(?:run o
                      r"|top[ -]?up|not enough (?:credit|balance)")  # fmt: skip
 _POLICY = re.compile(r"nsfw|content polic|safety|moderat|sensitive|guidelines|prohibited")
 _PASSING = re.compile(r"http (?:5\d\d|429)|timed? ?out|temporar|overloaded|try again later")
-_FETCHING = re.compile(r"(?:download|fetch|load|access|reach)\w*.{0,60}(?:image|url|picture)"
+_FETCHING = re.compile(r"(?:download|fetch|load|access|reach).{0,70}(?:image|url|picture)"
                        r"|(?:image|url|picture).{0,60}(?:download|fetch|expired)")  # fmt: skip
+_MOST_ERROR_CHARACTERS: Final = 4000
 
-
-_NAME: Final = re.compile(r"[\w.:/+-]{1,200}", re.ASCII)
 _ADDRESS: Final = re.compile(r"https?:[!-~]{1,4000}")
 _BY_STATUS: Final[Mapping[int, tuple[type[PromptFailure], str]]] = {
     401: (Misconfigured, WRONG_KEY),
@@ -103,7 +103,7 @@ def read_data(status: int, body: bytes, *, is_post: bool) -> Any:
     """The `data` of a good reply. Raises CallRefused."""
     parsed = _parsed(body)
     code = parsed.get("code") if isinstance(parsed, dict) else None
-    if 200 <= status < 300 and isinstance(parsed, dict) and code in {200, None}:
+    if 200 <= status < 300 and isinstance(parsed, dict) and (code is None or code == 200):
         return parsed.get("data")
     # A server that answers 5xx to a submit may have begun the task.
     worse = status if status >= 400 else _as_status(code)
@@ -118,7 +118,7 @@ def read_data(status: int, body: bytes, *, is_post: bool) -> Any:
 
 def classify(status: int, text: str) -> PromptFailure:
     """The one class of a refusal; nothing of the text reaches the sentence."""
-    words = text.lower()
+    words = text[:_MOST_ERROR_CHARACTERS].lower()
     if status == 402 or (status < 500 and _CREDIT.search(words)):
         return OutOfCredit(NO_CREDIT)
     if status == 413:
@@ -148,13 +148,15 @@ def failure_of(prediction: Prediction) -> PromptFailure:
 
 def read_prediction(data: object, secrets: Collection[str] = ()) -> Prediction | None:
     """A task as the provider shows it, with none of these secrets; None where it has no id."""
-    if not isinstance(data, dict) or not _is_name(data.get("id")):
+    name = plain_name(data.get("id")) if isinstance(data, dict) else None
+    # Half a name names nothing.
+    if not isinstance(data, dict) or name is None or name != data["id"]:
         return None
     flags = data.get("has_nsfw_contents")
     word = str(data.get("status") or "").lower()
     inputs = data.get("input") or data.get("inputs")
     return Prediction(
-        id=data["id"],
+        id=name,
         # An unknown word is looked at again until its time is up.
         stage=_STAGES.get(word, Stage.RUNNING),
         outputs=_outputs(data.get("outputs")),
@@ -163,10 +165,6 @@ def read_prediction(data: object, secrets: Collection[str] = ()) -> Prediction |
         model=str(data.get("model") or "")[:200],
         inputs=inputs if isinstance(inputs, dict) else None,
     )
-
-
-def _is_name(found: object) -> bool:
-    return isinstance(found, str) and _NAME.fullmatch(found) is not None
 
 
 def _outputs(found: object) -> tuple[str, ...]:

@@ -33,6 +33,7 @@ UPLOAD_SECONDS = 120.0
 """Time limits of the vendor's own clients, in seconds."""
 
 MOST_REPLY_BYTES = 4 * 1024 * 1024
+_MOST_USD = 1_000_000
 _CONNECT_SECONDS = 5.0
 _CHUNK = 64 * 1024
 _PAGE = 100
@@ -244,4 +245,4 @@ def _money(value: object) -> Decimal | None:
         found = Decimal(str(value))
     except InvalidOperation:
         return None
-    return found if found.is_finite() and found >= 0 else None
+    return found if found.is_finite() and 0 <= found < _MOST_USD else None

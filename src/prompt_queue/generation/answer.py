@@ -1,7 +1,6 @@
 """Reading a 200 from Grok: an answer, or the failure that hides in it. Pure."""
 
 import json
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -10,8 +9,7 @@ from prompt_queue.generation.classify import classify
 from prompt_queue.generation.usage import read_usage
 from prompt_queue.jobs.errors import PromptFailure, Refused, Transient
 from prompt_queue.jobs.outcome import Usage
-
-_NAME = re.compile(r"[\w.:/+-]{1,200}", re.ASCII)
+from prompt_queue.jobs.plain_text import plain_name
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -82,7 +80,7 @@ def read_answer(
         usage=read_usage(parsed, model),
         http_status=status,
         finish_reason=reason if isinstance(reason, str) else None,
-        id=_id_of(parsed),
+        id=plain_name(parsed.get("id")),
     )
 
 
@@ -100,13 +98,7 @@ def _text_of(content: object) -> str:
 
 
 def _model_of(body: dict[str, Any], asked_model: str) -> str:
-    model = body.get("model")
-    return model if isinstance(model, str) and _NAME.fullmatch(model) else asked_model
-
-
-def _id_of(body: dict[str, Any]) -> str | None:
-    found = body.get("id")
-    return found if isinstance(found, str) and _NAME.fullmatch(found) else None
+    return plain_name(body.get("model")) or asked_model
 
 
 def _failed(

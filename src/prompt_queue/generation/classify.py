@@ -96,7 +96,7 @@ _RULES = (
           r"|context_length_exceeded|context length", _too_much),
     _rule("413", r"", _too_much),
     _rule("200 400 403 404 412 422",
-          r"(?:download|fetch)\w*.{0,80}(?:image|picture|url)"
+          r"(?:download|fetch).{0,90}(?:image|picture|url)"
           r"|(?:image|picture).{0,80}(?:download|fetch)", PictureUnfetched),
     _rule("200 400 403 404 412 422", r"image|picture|jpe?g|png|base64", _not_readable),
     _rule("412", r"", _not_readable),

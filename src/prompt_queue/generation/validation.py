@@ -7,14 +7,15 @@ from prompt_queue.jobs.errors import Refused, Transient
 FEWEST_WORDS = 5
 MOST_WORDS = 160
 MOST_CHARACTERS = 2000
+_MOST_READ = 8000
 
 _MARKDOWN = re.compile(
-    r"^\s{0,3}#{1,6}\s"  # headings
-    r"|^\s*(?:[-*+\u2022]|\d{1,2}[.)])\s+"  # bullets and numbered lists
-    r"|^\s*>\s"  # quotations
+    r"^[^\S\n]{0,3}#{1,6}\s"  # headings
+    r"|^[^\S\n]*(?:[-*+\u2022]|\d{1,2}[.)])\s"  # bullets and numbered lists
+    r"|^[^\S\n]*>\s"  # quotations
     r"|`|\*\*|__|~~"  # code and emphasis
     r"|(?<![\w*])\*(?=\S)[^*\n]+\*(?![\w*])"  # emphasis
-    r"|\]\(|^\s*\|.*\|\s*$"  # links and tables
+    r"|\]\(|^[^\S\n]*\|.*\|[^\S\n]*$"  # links and tables
     r"|</?[a-z][a-z0-9]*[^>]*>",  # HTML
     re.MULTILINE | re.IGNORECASE,
 )
@@ -50,19 +51,24 @@ def validate_prompt(text: str) -> str:
     Raises Refused for an apology or a refusal in words, Transient for everything else that is no
     image-edit instruction: another attempt may bring one.
     """
-    shown = text if text.isprintable() else "".join(map(_printable, text))
+    # The patterns take their time; what is so long is no prompt, whatever it says.
+    read = text[:_MOST_READ]
+    shown = read if read.isprintable() else "".join(map(_printable, read))
     clean = _without_quotes(shown.strip())
-    straight = clean.replace("\u2019", "'")
+    prompt = " ".join(clean.split())
+    straight = prompt.replace("\u2019", "'")
     if _REFUSAL.search(straight):
         raise Refused
-    if _MARKDOWN.search(clean) or _MACHINE.search(clean) or _META.search(straight):
+    if len(text) > _MOST_READ:
+        raise _unusable("it was too long")
+    found = any(pattern.search(one) for pattern in (_MARKDOWN, _MACHINE) for one in (clean, prompt))
+    if found or _META.search(straight):
         raise _unusable("it was not a plain instruction")
-    words = clean.split()
+    words = prompt.split()
     if not words:
         raise _unusable("it was empty")
     if len(words) < FEWEST_WORDS:
         raise _unusable("it was too short")
-    prompt = " ".join(words)
     if len(words) > MOST_WORDS or len(prompt) > MOST_CHARACTERS:
         raise _unusable("it was too long")
     return prompt
@@ -80,7 +86,9 @@ def _without_quotes(text: str) -> str:
     if closing is None or len(text) < 2 or text[-1] != closing:
         return text
     inner = text[1:-1]
-    return text if re.search(_LOOSE_QUOTE.format(closing), inner) else inner.strip()
+    return (
+        text if re.search(_LOOSE_QUOTE.format(closing), inner) else _without_quotes(inner.strip())
+    )
 
 
 def _unusable(reason: str) -> Transient:

@@ -100,19 +100,27 @@ class Jwks:
     async def _fetch(self) -> None:
         asked_at = self._clock()
         try:
-            async with (
-                asyncio.timeout(_PATIENCE_SECONDS),
-                self._session.get(self._url, allow_redirects=False) as response,
-            ):
-                if response.status != 200 or response.content_type not in _MEDIA_TYPES:
-                    raise JwksRefused(f"it answered {response.status} {response.content_type}")
-                keys = read_keys(await _read(response))
+            keys = await fetch_keys(self._session, self._url)
         except (TimeoutError, aiohttp.ClientError, OSError) as error:
             logger.warning("the keys of access tokens did not come: %s", type(error).__name__)
         except JwksRefused as error:
             logger.warning("the keys of access tokens cannot be used: %s", error)
         else:
             self._keys, self._fetched_at = keys, asked_at
+
+
+async def fetch_keys(session: aiohttp.ClientSession, url: str) -> Mapping[str, SigningKey]:
+    """The keys that are published there, by their ids; takes at most three seconds.
+
+    Raises JwksRefused, TimeoutError, aiohttp.ClientError, OSError.
+    """
+    async with (
+        asyncio.timeout(_PATIENCE_SECONDS),
+        session.get(url, allow_redirects=False) as response,
+    ):
+        if response.status != 200 or response.content_type not in _MEDIA_TYPES:
+            raise JwksRefused(f"it answered {response.status} {response.content_type}")
+        return read_keys(await _read(response))
 
 
 async def _read(response: aiohttp.ClientResponse) -> bytes:

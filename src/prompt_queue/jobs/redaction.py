@@ -7,8 +7,8 @@ from typing import Final
 HIDDEN: Final = "***"
 
 _SECRETS: Final = re.compile(
-    r"(?i)\b(xai-[\w-]{4,}|(?:bearer|basic)\s+\S+|sk-[\w-]{8,}|sb_secret_\w+|whsec_[\w+/=-]+"
-    r"|eyJ[\w-]+\.[\w-]+\.[\w-]*|pq_[0-9a-f]{12}_\w+|pqt_[\w-]+)"
+    r"(?i)(xai-[\w-]{4,}|bearer\s+\S+|\bbasic\s+[\w+/=-]{12,}|(?<![a-z])sk-[\w-]{8,}|sb_secret_\w+"
+    r"|whsec_[\w+/=-]+|eyJ[\w-]+\.[\w-]+\.[\w-]*|pq_[0-9a-f]{12}_\w+|pqt_[\w-]+)"
     # The last part of these addresses is what opens them.
     r"|(?<=/files/)[\w.-]+|(?<=/webhooks/wavespeed/)[\w.-]+"
     # A password may hold an @ itself: the last one before the path ends it.

@@ -170,6 +170,8 @@ export const WAITS = [
   waits('paused', 'An operator has paused the queue; `prompt-queue resume` lets it go on.'),
   waits('budget', 'The provider’s account has no credit left; the job goes on by itself once it has.',
     { job: { promptJobId: ID, priority: 2, errorCode: 'out_of_credit' } }),
+  waits('budget', 'Your budget for today is used up; the job goes on by itself tomorrow (UTC).',
+    { job: { promptJobId: ID, priority: 2, errorCode: 'user_budget' } }),
   waits('no_worker', 'No worker runs; `prompt-queue work` starts one.'),
   waits('waiting_prompt', 'Its prompt is not there yet.', { kind: 'picture', promptJobId: ID })
 ]

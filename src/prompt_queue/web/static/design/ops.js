@@ -33,10 +33,11 @@ for (const [name, queue] of [['busy', BUSY], ['quiet', QUIET]]) {
       spendPanel()].map(one => shown(one, queue)))
   place(name).append(lines, cards)
   lines.show(flow(queue).lines)
-  // Ids and headings of both sets would be the same.
+  // Ids and names of both sets would be the same.
   for (const one of place(name).querySelectorAll('[aria-labelledby]')) {
     const heading = one.querySelector('h2')
     heading.id = `${heading.id}-${name}`
+    heading.append(el('span', { class: 'only-read' }, `, ${name}`))
     one.setAttribute('aria-labelledby', heading.id)
   }
 }

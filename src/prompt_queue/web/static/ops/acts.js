@@ -1,13 +1,14 @@
 /** What the operator presses: asked once more, with a reason, and told how it went. */
 
-import { confirm, el, say } from '../shared/dom.js'
+import { confirm, say } from '../shared/dom.js'
 import { count } from '../shared/format.js'
 import { sentence } from '../shared/session.js'
 import * as api from './api.js'
 import { bandOf } from './bands.js'
 import { refresh } from './feed.js'
 
-const WHY = 'Reason, for whoever looks later'
+/** What every act is asked. */
+export const WHY = 'Reason, for whoever looks later'
 
 /** Asks, does, and says what came of it. @returns {Promise<boolean>} whether it was done */
 async function press ({ title, words, yes, danger, deed, said }) {
@@ -15,7 +16,8 @@ async function press ({ title, words, yes, danger, deed, said }) {
   return reason === null ? false : done(() => deed(reason), said)
 }
 
-async function done (deed, said) {
+/** Does, and says what came of it. @returns {Promise<boolean>} whether it was done */
+export async function done (deed, said) {
   try {
     say(said(await deed()))
   } catch (error) {
@@ -27,7 +29,8 @@ async function done (deed, said) {
 }
 
 const nameOf = ({ model, priorities } = {}) => model ?? (priorities ? `${bandOf(priorities)} priority` : 'the queue')
-const stood = (answer, words) => answer.changed === false ? `Nothing changed: ${words} before.` : null
+/** The words for an act that found things as it wanted them. */
+export const stood = (answer, words) => answer.changed === false ? `Nothing changed: ${words} before.` : null
 
 export function pause (what = {}) {
   const name = nameOf(what)
@@ -132,39 +135,3 @@ export function replay (delivery) {
     said: () => 'It is sent again.'
   })
 }
-
-/** New limits for a model, in a dialog. @param {Record<string, any>} model as the overview has it */
-export async function changeLimits (model) {
-  const rps = number('limits-rps', model.requestsPerSecond)
-  const tpm = number('limits-tpm', model.tokensPerMinute)
-  const reason = el('input', { class: 'input', id: 'limits-reason', maxlength: 500, autocomplete: 'off' })
-  const dialog = el('dialog', { 'aria-labelledby': 'limits-title' },
-    el('form', { method: 'dialog', class: 'stack' },
-      el('h2', { id: 'limits-title' }, `Limits of ${model.model}`),
-      el('p', { class: 'soft' },
-        'They count with the next call of every worker, and settings do not change them any more.'),
-      field('Requests a second', 'limits-rps', rps, 'Empty: no limit.'),
-      field('Tokens a minute', 'limits-tpm', tpm, 'Empty: no limit.'),
-      field(WHY, 'limits-reason', reason),
-      el('div', { class: 'row' },
-        el('button', { class: 'button', value: '', formnovalidate: true }, 'Leave it'),
-        el('button', { class: 'button primary', value: 'yes' }, 'Change the limits'))))
-  document.body.append(dialog)
-  dialog.showModal()
-  await new Promise(resolve => dialog.addEventListener('close', resolve, { once: true }))
-  dialog.remove()
-  if (dialog.returnValue !== 'yes') return false
-  const limits = { requestsPerSecond: valueOf(rps), tokensPerMinute: valueOf(tpm) }
-  return done(
-    () => api.setLimits(model.model, limits, reason.value.trim()),
-    answer => stood(answer, 'these were the limits') ?? `${model.model} has new limits.`
-  )
-}
-
-function number (id, value) {
-  const numeric = { type: 'number', min: '0.001', step: 'any', inputmode: 'decimal' }
-  return el('input', { class: 'input', id, value: value ?? '', ...numeric })
-}
-const valueOf = input => input.value === '' ? null : Number(input.value)
-const field = (label, id, input, hint) =>
-  el('div', { class: 'field' }, el('label', { for: id }, label), input, hint && el('span', { class: 'hint' }, hint))

@@ -44,6 +44,9 @@ export const resume = (what, reason) => act(`${QUEUE}/resume`, { ...what, ...giv
 export const setBreaker = (model, state, reason) => act(`${QUEUE}/breaker`, { model, state, ...given({ reason }) })
 export const setLimits = (model, { requestsPerSecond, tokensPerMinute }, reason) =>
   act(`${QUEUE}/limits`, { model, requestsPerSecond, tokensPerMinute, ...given({ reason }) })
+/** What a user may use, and has spent today. */
+export const userLimits = userId => look(`${OPS}/users/${encodeURIComponent(userId)}/limits`)
+export const setUserLimits = (userId, limits) => act(`${OPS}/users/${encodeURIComponent(userId)}/limits`, limits, 'PUT')
 export const replay = deliveryId => act(`/api/webhooks/deliveries/${encodeURIComponent(deliveryId)}/replay`)
 
 let known = null

@@ -4,8 +4,10 @@ import { hasEnded } from '../prompt-queue.js'
 import { el, fill } from '../shared/dom.js'
 import { band, count, state, time, tone, usd } from '../shared/format.js'
 import { sentence } from '../shared/session.js'
-import { changeLimits, closeBreaker, onJobs, replay, resume } from './acts.js'
+import { closeBreaker, onJobs, replay, resume } from './acts.js'
 import { readJob } from './api.js'
+import { refresh } from './feed.js'
+import { changeBudget, changeLimits } from './limits.js'
 import { badge, link, shortId, write } from './parts.js'
 import { picturesOf } from './job-pictures.js'
 import { timelineList } from './timeline.js'
@@ -60,6 +62,9 @@ export class PqOpsJob extends HTMLElement {
     try {
       const found = await readJob(this._id)
       if (asking !== this._asking) return
+      // What stops it stands in the overview, which may be older than the job.
+      const stopped = found.waitingReason?.code
+      if (stopped && stopped !== this._found?.waitingReason?.code) refresh()
       this._found = found
       this._wrong.hidden = true
     } catch (error) {
@@ -111,6 +116,7 @@ export class PqOpsJob extends HTMLElement {
   _do (act) {
     if (act.does === 'resume') return resume(only(act, ['model', 'priorities']))
     if (act.does === 'close') return closeBreaker(act.model)
+    if (act.does === 'budget') return changeBudget(this._found.userId)
     if (act.does === 'hasten') return onJobs('hasten', [this._id])
     return changeLimits(this._overview.models.find(one => one.model === act.model))
   }

@@ -25,6 +25,7 @@ const VIEWS = [
 export class PqOps extends HTMLElement {
   async connectedCallback () {
     if (this._place) return
+    this._heading = this.querySelector('h1')
     this._asOf = el('span', { class: 'tiny soft', id: 'as-of' })
     this._readOnly = badge('plain', 'Read only')
     this._readOnly.hidden = true
@@ -91,6 +92,8 @@ export class PqOps extends HTMLElement {
     if (name === 'job') this._view.open(id)
     if (this._news?.overview) this._view?.show(this._news.overview)
     else if (name === 'overview') this._view.hidden = true
+    // Each view has a heading of its own.
+    if (!this._view?.hidden) this._heading.remove()
   }
 
   _tell (news) {
@@ -100,6 +103,7 @@ export class PqOps extends HTMLElement {
       write(this._asOf, `${away ? 'Offline, as' : 'As'} of ${time(overview.now)}`)
       if (this._view) {
         this._view.hidden = false
+        this._heading.remove()
         this._view.show(overview)
       }
     }

@@ -2,7 +2,8 @@
 
 import { el } from '../shared/dom.js'
 import { count, duration, time } from '../shared/format.js'
-import { changeLimits, closeBreaker, openBreaker, pause, resume } from './acts.js'
+import { closeBreaker, openBreaker, pause, resume } from './acts.js'
+import { changeLimits } from './limits.js'
 import { permitsOf } from './minutes.js'
 import { badge, bar, keyed, orEmpty, write } from './parts.js'
 

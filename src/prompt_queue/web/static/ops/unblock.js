@@ -5,7 +5,7 @@ import { time } from '../shared/format.js'
 
 /**
  * @typedef {object} Act  A button.
- * @property {'resume'|'close'|'limits'|'hasten'} does
+ * @property {'resume'|'close'|'limits'|'budget'|'hasten'} does
  * @property {string} label
  * @property {string} [model]
  * @property {{from: number, to: number}} [priorities]
@@ -106,6 +106,13 @@ const ADVICE = {
         title: 'The provider’s account is empty',
         words: 'Fill the account in the provider’s console. Then all goes on by itself, or at once by this button.',
         acts: closed.length ? closed : now
+      }
+    }
+    if (job.errorCode === 'user_budget') {
+      return {
+        title: 'Its user’s budget for today is used up',
+        words: 'It goes on by itself tomorrow (UTC), or at once with a higher budget.',
+        acts: [{ does: 'budget', label: 'Change the budget' }]
       }
     }
     return {

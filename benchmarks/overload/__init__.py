@@ -1,0 +1,1 @@
+"""What ten times too many requests do to those that are let in."""

@@ -1,0 +1,1 @@
+"""Generated requests from every kind of caller, for everything in the OpenAPI document."""

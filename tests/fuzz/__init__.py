@@ -1,0 +1,1 @@
+"""Properties of whatever reads what strangers send; `python -m lab.fuzz` runs them for longer."""
