@@ -21,7 +21,7 @@ _MARKDOWN = re.compile(
 )
 # A program reads these, and an image-editing model does not.
 _MACHINE = re.compile(
-    r"^[{\[]|\b[a-z][a-z0-9+.-]*://|\b(?:javascript|data|vbscript):", re.IGNORECASE
+    r"^[{\[]|\b[a-z][a-z0-9+.-]{0,30}://|\b(?:javascript|data|vbscript):", re.IGNORECASE
 )
 _UNABLE = (
     r"(?:can(?:not|'t| not)|won't|will not|(?:am|'m) (?:unable|not able)|must (?:decline|refuse))"

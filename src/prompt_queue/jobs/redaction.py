@@ -15,11 +15,14 @@ _SECRETS: Final = re.compile(
     r"|(?<=\?)\S+|//[^/\s]*@|\b(?:password|passwd|pwd|api_?key|secret)\s*[=:]\s*\S+"
 )
 _FEWEST_CHARACTERS: Final = 6
+_READ_BEHIND: Final = 4000
 
 
 def redact(text: str, limit: int = 300) -> str:
     """A provider's text without keys, credentials and URL queries, at most `limit` long."""
-    clean = "".join(char if char.isprintable() else " " for char in text)
+    # The patterns take their time on long texts; half a secret at the end is found all the same.
+    read = text[: limit + _READ_BEHIND]
+    clean = "".join(char if char.isprintable() else " " for char in read)
     return _SECRETS.sub(HIDDEN, clean)[:limit]
 
 
