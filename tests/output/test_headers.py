@@ -74,7 +74,7 @@ KINDS = {
     "another host": Kind("/", 421, options={"headers": {"Host": "evil.example"}}),
     "another site": Kind(QUEUE, 403, method="POST",
                          options={"json": {}, "headers": {"Origin": "https://evil.example"}}),
-    "no secret": Kind("/api/cron/process-prompt-queue", 401, method="POST"),
+    "no secret": Kind("/api/cron/prompt-processor", 401, method="POST"),
 }  # fmt: skip
 
 
