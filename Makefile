@@ -12,7 +12,7 @@ TRIALS ?= 1
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help up test check format audit sbom lock bench gate soak lab failover hosts pictures screenshots sql-bundle docs fresh
+.PHONY: help up test check format audit sbom lock bench gate soak lab requests fuzz failover hosts pictures screenshots sql-bundle docs fresh
 
 # A .venv whose Python is gone, or that was moved here with the folder, is filled again.
 ifneq ($(shell $(BOOTSTRAP) usable && echo yes),yes)
@@ -93,6 +93,12 @@ lab: $(DEV) ## inject faults and check that nothing is lost or paid twice; TRIAL
 
 failover: $(DEV) ## kill a primary under load and promote its standby; ARGS="--trials 20"
 	@exec $(BIN)/python -m lab.failover $(ARGS)
+
+requests: $(DEV) ## generated requests as every caller against a server; ARGS="--cases 10000"
+	@exec $(BIN)/python -m lab.requests $(ARGS)
+
+fuzz: $(DEV) ## the properties of tests/fuzz with new examples; ARGS="--minutes 60 --only token"
+	@exec $(BIN)/python -m lab.fuzz $(ARGS)
 
 hosts: $(DEV) ## cut and slow links between network namespaces (root on Linux); ARGS="--trials 100"
 	@exec $(BIN)/python -m lab.hosts $(ARGS)

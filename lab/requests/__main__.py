@@ -25,8 +25,8 @@ def write(path: Path, outcome: Outcome, command: str) -> None:
     path.write_text(
         "# Generated requests as every caller\n\n"
         f"`{command}`: **{outcome.cases:,} cases** of {outcome.operations} operations in "
-        f"{outcome.seconds:.0f} s, made by Schemathesis from `/openapi.json`, valid and invalid "
-        "in equal parts; three in five name things that are there. "
+        f"{outcome.seconds:.0f} s, made by Schemathesis from `/openapi.json`, valid and "
+        "invalid; three in five name things that are there. "
         f"{outcome.unsendable:,} more could not be put on the wire. In {outcome.own:,} answers an "
         "owner was told what is theirs.\n\n"
         "Each answer is held against the document (status, media type, headers, schema), has the "

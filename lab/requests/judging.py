@@ -102,8 +102,10 @@ def _told(person: Person, response: Response, hidden: set[str]) -> list[str]:
     text = response.content.decode("utf-8", "replace") + str(response.headers)
     asked = str(response.request.url) + str(response.request.body)
     wrong = [f"a secret was told: {name}" for name, value in SECRETS.items() if value in text]
-    if any(mark in text and mark not in asked for mark in hidden):
-        wrong.append(f"{person.name} was told what is another's")
+    for mark in hidden:
+        if mark in text and mark not in asked:
+            around = text.partition(mark)[0][-60:]
+            wrong.append(f"{person.name} was told what is another's, behind {around!r}")
     if "Traceback (most recent call last)" in text:
         wrong.append("a traceback was told")
     return wrong

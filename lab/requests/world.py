@@ -44,6 +44,7 @@ class Person:
     name: str
     credentials: str | None
     canary: str = ""
+    user: UUID | None = None
     owner: "Person | None" = None
     is_operator: bool = False
     may_write: bool = True
@@ -137,7 +138,7 @@ async def _invite(dsn: str) -> tuple[Person, ...]:
     database = await Database.open(dsn)
     try:
         first, second = (
-            Person(name, _token(user, now), f"canary-{name[-1].lower()}-{uuid4().hex}")
+            Person(name, _token(user, now), f"canary-{name[-1].lower()}-{uuid4().hex}", user)
             for name, user in zip(("user A", "user B"), users, strict=False)
         )
         reading = await _key(database, users[1], Scope.READ)
@@ -184,7 +185,7 @@ async def _plant(world: World, person: Person) -> None:
     asked = {"rowId": row, "targetUrl": picture, "refUrls": [picture], "cache": "off"}
     words = {"operation": "enhance", "existingPrompt": mark, "userInstructions": mark}
     failed = send("POST", QUEUE, asked | words | {"priority": 10})["promptJobId"]
-    await _fail(world.dsn, mark)
+    await _fail_one(world)
     waiting, written = (
         send("POST", QUEUE, asked | words | {"priority": 1})["promptJobId"] for _ in range(2)
     )
@@ -203,12 +204,14 @@ async def _plant(world: World, person: Person) -> None:
     }
 
 
-async def _fail(dsn: str, mark: str) -> None:
-    """Whatever comes first in the queue fails, with the canary in its error."""
-    database = await Database.open(dsn)
+async def _fail_one(world: World) -> None:
+    """Whatever comes first in the queue fails, with its owner's canary in its error."""
+    marks = {owner.user: owner.canary for owner in world.owners}
+    database = await Database.open(world.dsn)
     try:
         store = PromptStore(database)
         for claim in await store.claim(1, "laboratory", 30):
+            mark = marks.get(claim.user_id, "nothing")
             await store.settle([
                 {"job_id": str(claim.job_id), "lease_token": str(claim.lease_token),
                  "outcome": "failed", "error": f"It said {mark}.", "error_code": "bad_input",

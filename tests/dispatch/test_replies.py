@@ -70,6 +70,8 @@ def test_a_refusal_has_one_class(
         (200, b"[" * 20_000),
         (200, b"\xff\xfe"),
         (408, said("timeout", 408)),
+        (200, b'{"code": [], "data": {}}'),
+        (200, b'{"code": {}, "data": {}}'),
     ],
 )
 def test_after_a_fault_of_the_server_a_submit_is_unknown_and_a_look_is_repeated(

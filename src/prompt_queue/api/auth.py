@@ -60,6 +60,11 @@ class Needs:
             _ = caller.user_id
 
 
+async def who_is_asking(request: Request, parts: PartsOf) -> Caller:
+    """The caller, whatever the credentials allow. Raises Problem."""
+    return await parts.identity.identify(request)
+
+
 class NeedsJob(Needs):
     """As `Needs(Scope.READ)`, or a ticket in the address for the very job that the path names."""
 
@@ -94,6 +99,7 @@ class NeedsJob(Needs):
         return caller
 
 
+Anyone = Annotated[Caller, Depends(who_is_asking)]
 Reader = Annotated[Caller, Depends(Needs(Scope.READ))]
 JobReader = Annotated[Caller, Depends(NeedsJob())]
 Enqueuer = Annotated[Caller, Depends(Needs(Scope.ENQUEUE))]

@@ -3,9 +3,9 @@
 from datetime import UTC, datetime
 from uuid import UUID
 
-from fastapi import APIRouter, Request, Response
+from fastapi import APIRouter, Response
 
-from prompt_queue.api.auth import PartsOf
+from prompt_queue.api.auth import Anyone, PartsOf
 from prompt_queue.api.callers import Kind
 from prompt_queue.api.problems import documented
 from prompt_queue.api.schemas import Answer
@@ -34,9 +34,8 @@ class Me(Answer):
         "database_unavailable", "schema_behind", "misdirected_host",
     ),
 )  # fmt: skip
-async def read_me(request: Request, parts: PartsOf) -> Response:
+async def read_me(parts: PartsOf, caller: Anyone) -> Response:
     """For any credentials, whatever they allow: a page shows its buttons by `scopes`."""
-    caller = await parts.identity.identify(request)
     ends = caller.expires_at
     return answer(
         Me(

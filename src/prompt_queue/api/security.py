@@ -6,7 +6,7 @@ from typing import Any, Final
 from fastapi.dependencies.models import Dependant
 from fastapi.routing import APIRoute
 
-from prompt_queue.api.auth import Needs, NeedsJob, require_cron_secret
+from prompt_queue.api.auth import Needs, NeedsJob, require_cron_secret, who_is_asking
 from prompt_queue.jobs.scopes import OPERATION
 
 BEARER: Final = "bearer"
@@ -45,6 +45,8 @@ def requirements(route: APIRoute, *, asks_for_tokens: bool) -> list[Requirement]
     for call in _calls(route.dependant):
         if call is require_cron_secret:
             found.append({CRON: []})
+        elif call is who_is_asking and asks_for_tokens:
+            found.append({BEARER: []})
         elif isinstance(call, Needs):
             found += _of(call) if asks_for_tokens else _of_nobody(call)
     return found
@@ -63,7 +65,7 @@ def describe(schema: dict[str, Any], routes: Iterable[APIRoute], *, asks_for_tok
 
 
 def _of(needs: Needs) -> list[Requirement]:
-    found: list[Requirement] = [{BEARER: [scope]} for scope in needs.scopes] or [{BEARER: []}]
+    found: list[Requirement] = [{BEARER: [scope]} for scope in needs.scopes]
     if OPERATION & {*needs.scopes}:
         found.append({CRON: []})
     if isinstance(needs, NeedsJob):
