@@ -116,12 +116,12 @@ PROMISE_MUTANTS: tuple[Mutant, ...] = (
     mutant("score: the error has no scale", SCORE, "(j.done_after - p.done_base) / p.done_spread",
            "(j.done_after - p.done_base)"),
     mutant("coverage: old ones count", COVERAGE,
-           "p.done_scored_at > clock_timestamp() - make_interval(hours => p_hours)",
-           "p.done_scored_at is not null"),
-    mutant("coverage: all are kept", COVERAGE, "filter (where t.kept), count(*),",
-           ", count(*),"),
-    mutant("coverage: pictures are prompts", COVERAGE,
-           "case p.leg when 'prompt' then 'done' else 'picture' end", "'done'"),
+           "t.at > clock_timestamp() - make_interval(hours => p_hours)", "true"),
+    mutant("coverage: all are kept", COVERAGE, "sum(t.kept)::bigint", "sum(t.scored)::bigint"),
+    mutant("coverage: kinds are one", COVERAGE, "group by t.kind",
+           "group by t.kind, t.at"),
+    mutant("tally: what was counted is counted again", SCORE,
+           "sum((not c.known)::int)", "count(*)"),
 )  # fmt: skip
 
 ALERT_MUTANTS: tuple[Mutant, ...] = (

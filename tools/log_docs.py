@@ -19,7 +19,9 @@ Servers, workers and `prompt-queue up` write to standard error, one event a line
 UTC, its level and its facts. `PROMPT_QUEUE_LOG_FORMAT=json` makes a JSON object of each, in which
 `event` is one of these names; `PROMPT_QUEUE_LOG_LEVEL` is the least severe that is written. Jobs
 are named by `job_id`, messages of webhooks by `message_id`. Keys, connection strings and what users
-wrote are in no line. Lines of libraries have the same form and no name of this list.
+wrote are in no line. Lines of libraries have the same form and no name of this list. Characters
+that are not printable are written out, as `\\n` or `\\x1b`; lines of a traceback begin with `  | `
+where they stand for themselves, so that none of them can pass for an event.
 
 | event | meaning |
 | --- | --- |

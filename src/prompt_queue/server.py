@@ -91,7 +91,7 @@ def create_app(parts: Parts, version: str) -> FastAPI:
         redirect_slashes=False,
         telemetry=request_spans(),
         middleware=[
-            Middleware(Envelope),
+            Middleware(Envelope, base_url=parts.base_url),
             Middleware(CrossOrigin, origins=parts.allowed_origins),
             Middleware(
                 Door,

@@ -1,19 +1,28 @@
 """One list of event names, and how a line of the log is written."""
 
 import logging
+import re
 import sys
-from collections.abc import MutableMapping
+import threading
+from collections.abc import Collection, Mapping, MutableMapping
 from enum import StrEnum
-from typing import Any, Literal
+from traceback import format_exception
+from types import TracebackType
+from typing import Any, Final, Literal
 
 import structlog
 
 from prompt_queue import tracing
-from prompt_queue.jobs.errors import redact
+from prompt_queue.jobs.redaction import escaped, redact, without
 
 _LEVELS = logging.getLevelNamesMapping()
 # structlog would build a logger only to find that the line is not wanted.
 _least = logging.NOTSET
+
+_LONGEST_VALUE: Final = 4000
+_WITHIN: Final = "  | "
+_OF_STRUCTLOG: Final = frozenset({"_record", "_from_structlog", "exc_info", "level", "timestamp"})
+_SENTENCE: Final = re.compile(r"[^=\"\\]+")
 
 
 class Event(StrEnum):
@@ -83,11 +92,53 @@ class Event(StrEnum):
     PROCESS_ENDED = "process.ended", "A process of `up` has ended; it is started again."
 
 
-def _redact_values(
+class Redaction:
+    """Takes secrets out of a line, and keeps it one line: `secrets` go whatever they look like."""
+
+    def __init__(self, secrets: Collection[str]) -> None:
+        # A long one may hold a shorter one.
+        self._secrets = sorted(secrets, key=len, reverse=True)
+
+    def __call__(
+        self, _logger: object, _name: str, line: MutableMapping[str, Any]
+    ) -> MutableMapping[str, Any]:
+        """The processor: what structlog itself added stays as it is."""
+        return {k: v if k in _OF_STRUCTLOG else self._traceback(v) if k == "exception"
+                else self._clean(v) for k, v in line.items()}  # fmt: skip
+
+    def print_bug(
+        self,
+        kind: type[BaseException],
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        """What the interpreter shows of an exception that nobody caught, as a log may have it."""
+        text = "".join(format_exception(kind, error, traceback)).rstrip("\n")
+        sys.stderr.write(self._traceback(text) + "\n")
+
+    def _clean(self, value: Any) -> Any:
+        if value is None or isinstance(value, bool | int | float):
+            return value
+        if isinstance(value, Mapping):
+            return {self._clean(str(k)): self._clean(v) for k, v in value.items()}
+        if isinstance(value, list | tuple | set | frozenset):
+            return [self._clean(one) for one in value]
+        # Escaped first: `redact` would make blanks of what is to be seen.
+        return redact(escaped(without(str(value), self._secrets)), _LONGEST_VALUE)
+
+    def _traceback(self, text: str) -> str:
+        """Each of its lines begins like no line of the log does."""
+        lines = without(text, self._secrets).split("\n")
+        return "\n".join(_WITHIN + redact(escaped(line), _LONGEST_VALUE) for line in lines)
+
+
+def _quote_event(
     _logger: object, _name: str, line: MutableMapping[str, Any]
 ) -> MutableMapping[str, Any]:
-    return {k: redact(v, 4000) if isinstance(v, str) and k != "exception" else v
-            for k, v in line.items()}  # fmt: skip
+    """The console's form puts quotation marks around values, and not around a library's words."""
+    if not _SENTENCE.fullmatch(line["event"]):
+        line["event"] = repr(line["event"])
+    return line
 
 
 def _name_span(
@@ -99,20 +150,26 @@ def _name_span(
     return line
 
 
-def configure_logging(level: str, form: Literal["console", "json"]) -> None:
-    """Log lines go to standard error, one line an event."""
-    renderer: structlog.typing.Processor = (
-        structlog.processors.JSONRenderer()
+def configure_logging(
+    level: str, form: Literal["console", "json"], secrets: Collection[str] = ()
+) -> None:
+    """Log lines go to standard error, one line an event, with none of these secrets in it."""
+    rendering: list[structlog.typing.Processor] = (
+        [structlog.processors.JSONRenderer()]
         if form == "json"
-        else structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty(), pad_event_to=20)
+        else [
+            _quote_event,
+            structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty(), pad_event_to=20),
+        ]
     )
+    redaction = Redaction(secrets)
     processors: list[structlog.typing.Processor] = [
         structlog.contextvars.merge_contextvars,
         _name_span,
         structlog.processors.add_log_level,
         structlog.processors.TimeStamper(fmt="iso", utc=True),
         structlog.processors.format_exc_info,
-        _redact_values,
+        redaction,
     ]
     global _least  # noqa: PLW0603 - as the configuration of a log is
     least = _least = _LEVELS[level.upper()]
@@ -121,15 +178,24 @@ def configure_logging(level: str, form: Literal["console", "json"]) -> None:
     handler.setFormatter(
         structlog.stdlib.ProcessorFormatter(
             foreign_pre_chain=processors,
-            processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, renderer],
+            processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, *rendering],
         )
     )
     logging.basicConfig(level=max(least, logging.INFO), handlers=[handler], force=True)
     structlog.configure(
-        processors=[*processors, renderer],
+        processors=[*processors, *rendering],
         wrapper_class=structlog.make_filtering_bound_logger(least),
         logger_factory=structlog.PrintLoggerFactory(sys.stderr),
         cache_logger_on_first_use=True,
+    )
+
+
+def watch_last_words(secrets: Collection[str]) -> None:
+    """What nobody catches, in this process or a thread of it, is shown without these secrets."""
+    redaction = Redaction(secrets)
+    sys.excepthook = redaction.print_bug
+    threading.excepthook = lambda ended: redaction.print_bug(
+        ended.exc_type, ended.exc_value, ended.exc_traceback
     )
 
 

@@ -104,7 +104,19 @@ def test_every_word_for_a_status_is_understood(word: object, stage: Stage) -> No
 
 def test_outputs_come_in_several_forms() -> None:
     """Text, objects, null; what is no address is left out."""
-    forms = ["https://a/1.png", {"url": "https://a/2.png"}, "bm90IGEgdXJs", 7, {"x": 1}, None]
+    forms = [
+        "https://a/1.png",
+        {"url": "https://a/2.png"},
+        "bm90IGEgdXJs",
+        7,
+        "javascript:x",
+        "https://a/\x00",
+        "https://a/ b",
+        "https://a/" + "b" * 5000,
+        "httpsx://a",
+        {"x": 1},
+        None,
+    ]
     found = read_prediction({"id": "p", "status": "completed", "outputs": forms})
     assert found is not None
     assert found.outputs == ("https://a/1.png", "https://a/2.png")
@@ -114,7 +126,7 @@ def test_outputs_come_in_several_forms() -> None:
         assert empty.outputs == ()
 
 
-@pytest.mark.parametrize("data", [None, [], {}, {"id": ""}, {"id": 5}, "p"])
+@pytest.mark.parametrize("data", [None, [], {}, {"id": ""}, {"id": 5}, "p", {"id": "a\x00"}])
 def test_a_task_without_an_id_is_none(data: object) -> None:
     """Nothing could be asked about it."""
     assert read_prediction(data) is None
@@ -154,3 +166,11 @@ def test_secrets_in_a_text_stay_out_of_the_sentence() -> None:
     sentence = str(failure_of(found))
     assert "wsk_123456789" not in sentence
     assert "token=abc" not in sentence
+
+
+def test_our_key_is_not_in_what_a_task_said() -> None:
+    """No pattern knows its form, so it is taken out by value."""
+    key = "0f1e2d3c4b5a"
+    found = read_prediction({"id": "p", "status": "failed", "error": f"odd {key} here"}, [key])
+    assert found is not None
+    assert "odd *** here" in str(failure_of(found))

@@ -156,7 +156,7 @@ def test_error_rate_and_webhooks(stack: Stack, pictures: PictureServer, receiver
     bad = pictures.add("bad.png", b"no picture", content_type="image/png")
     ended(stack, several(stack, bad), "failed")
     assert "failed" in fires(stack, "error_rate")["sentence"]
-    assert "given up" in fires(stack, "webhooks")["sentence"]
+    assert "not taken" in fires(stack, "webhooks")["sentence"]
 
 
 def test_out_of_credit_breaker_open_and_templates(

@@ -16,6 +16,7 @@ def test_a_user_names_pictures_of_their_own_folder(
     with fake_storage() as storage:
         storage.objects[f"pictures/{USER}/cat.png"] = plain("teal")
         stack = make_stack(
+            identity="local",
             SUPABASE_URL=storage.base,
             SUPABASE_SERVICE_ROLE_KEY=KEY,
             storage_paths="pictures/{user_id}/",

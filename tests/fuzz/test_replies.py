@@ -17,7 +17,8 @@ from prompt_queue.generation.classify import LONGEST_PAUSE_SECONDS, classify, re
 from prompt_queue.generation.listing import model_names
 from prompt_queue.generation.stream import StreamedReply
 from prompt_queue.generation.validation import MOST_CHARACTERS, validate_prompt
-from prompt_queue.jobs.errors import PromptFailure, Refused, Transient, redact
+from prompt_queue.jobs.errors import PromptFailure, Refused, Transient
+from prompt_queue.jobs.redaction import redact
 from tests.fuzz.profile import hard, seen
 
 MOST_SECONDS = 0.5

@@ -161,6 +161,16 @@ async def test_another_model_than_asked_is_named() -> None:
         assert (await ask(grok.base)).model == "grok-1-mini"
 
 
+@pytest.mark.parametrize("name", ["", "\x00\n", 7, ["x"]])
+async def test_a_name_that_is_none_is_not_taken(name: object) -> None:
+    """The model and the id of an answer are words, or those that we know."""
+    body = json.dumps(json.loads(GOOD) | {"model": name, "id": name}).encode()
+    reply = always(lambda: web.Response(body=body, content_type="application/json"))
+    async with fake_grok(reply) as grok:
+        answer = await ask(grok.base)
+    assert (answer.text, answer.model, answer.id) == (PROMPT, "grok-4.7", None)
+
+
 async def test_a_redirect_to_an_inside_address_is_not_followed() -> None:
     """It is a wrong setup, whatever stands behind it."""
     seen: list[str] = []

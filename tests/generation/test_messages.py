@@ -1,5 +1,7 @@
 """What Grok is told and shown."""
 
+import pytest
+
 from prompt_queue.generation.messages import (
     SYSTEM_TEXT,
     TARGET_LABEL,
@@ -63,6 +65,16 @@ def test_an_existing_prompt_is_text_between_marks() -> None:
     assert [part.get("text") for part in sent[1]["content"][1:]] == [
         "Reference image 1:", None, TARGET_LABEL, None,
     ]  # fmt: skip
+
+
+@pytest.mark.parametrize("text", ["a>>>>>b<<<<<", ">" * 40, "<" * 41, "<><<>><<<>>>", "a>", "<a"])
+def test_marks_cannot_be_put_together_from_others(text: str) -> None:
+    """However many there are in a row, the only marks are ours."""
+    task = build_messages([], "t", text)[1]["content"][0]["text"]
+    within = task.rpartition("\n\n")[2].removeprefix("<<<").removesuffix(">>>")
+    assert "<<" not in within
+    assert ">>" not in within
+    assert within.replace(" ", "") == text
 
 
 def test_wishes_follow_the_task() -> None:

@@ -6,7 +6,7 @@ import pytest
 
 from prompt_queue.api.request_spans import request_spans
 from prompt_queue.guards.tickets import Ticket, TicketSigner
-from prompt_queue.jobs.errors import redact
+from prompt_queue.jobs.redaction import redact
 from tests.api.listening import listening
 from tests.api.running import QUEUE, Api
 from tests.identity.conftest import bearer

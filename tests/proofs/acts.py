@@ -92,6 +92,7 @@ class Acts:
             "delete from public.prompt_model_limits; delete from public.prompt_model_gates;"
             "delete from public.prompt_flights; delete from public.prompt_cache;"
             "delete from public.prompt_partials; delete from public.prompt_promises;"
+            "delete from public.prompt_promise_tally;"
             "delete from public.prompt_queue_paused_priorities;"
             "delete from public.webhook_endpoints; delete from public.webhook_messages;"
             "delete from public.webhook_requests; delete from public.webhook_secrets;"

@@ -68,6 +68,16 @@ async def a_promise_that_is_overdue_is_broken(queue: Acts, _: Acts) -> None:
     assert await _kept(queue) == {"start": (1, 1), "done": (0, 1)}
 
 
+async def a_half_that_was_scored_is_counted_once(queue: Acts, _: Acts) -> None:
+    """The other half comes later, and says nothing new of the first."""
+    job = await queue.enqueue()
+    await _promise(queue, job, start_p90=0)
+    await _score(queue)
+    await _end(queue, job)
+    assert await _score(queue) == 1
+    assert await _kept(queue) == {"start": (0, 1), "done": (1, 1)}
+
+
 async def what_was_cancelled_or_deleted_says_nothing(queue: Acts, _: Acts) -> None:
     """Neither kept nor broken, and not looked at again."""
     job = await queue.enqueue()
@@ -81,14 +91,12 @@ async def what_was_cancelled_or_deleted_says_nothing(queue: Acts, _: Acts) -> No
 
 async def coverage_is_of_a_day_and_by_kind(queue: Acts, _: Acts) -> None:
     """Pictures are told apart from prompts, and what is older than asked for is left out."""
-    for leg, hours in (("prompt", 1), ("prompt", 30), ("picture", 1)):
+    for kind, hours in (("done", 1), ("done", 2), ("done", 30), ("picture", 1)):
         await queue.connection.execute(
-            "insert into public.prompt_promises (job_id, leg, priority, start_base, start_spread, "
-            "start_p50, start_p90, done_base, done_spread, done_p50, done_p90, done_kept, "
-            "done_scored_at) values (gen_random_uuid(), $1, 5, 1, 1, 1, 1, 1, 1, 1, 1, true, "
-            "clock_timestamp() - make_interval(hours => $2))", leg, hours,
+            "insert into public.prompt_promise_tally (at, kind, kept, scored) "
+            "values (clock_timestamp() - make_interval(hours => $2), $1, 1, 1)", kind, hours,
         )  # fmt: skip
-    assert await _kept(queue) == {"done": (1, 1), "picture": (1, 1)}
+    assert await _kept(queue) == {"done": (2, 2), "picture": (1, 1)}
 
 
 def _alert(about: str = "", value: float = 12.0) -> dict[str, Any]:
@@ -152,6 +160,7 @@ async def an_alert_is_a_webhook_with_one_subject(queue: Acts, _: Acts) -> None:
 PROMISES = (
     a_promise_is_scored_once_when_its_job_has_ended,
     a_promise_that_is_overdue_is_broken,
+    a_half_that_was_scored_is_counted_once,
     what_was_cancelled_or_deleted_says_nothing,
     coverage_is_of_a_day_and_by_kind,
     an_alert_begins_once_and_ends_once,

@@ -55,6 +55,7 @@ OWNERS_READ = {
     "prompt_job_events": "user_id",
     "picture_jobs": "user_id",
     "jobs": "user_id",
+    "prompt_feedback": "user_id",
 }
 CLAIMS = "select set_config('request.jwt.claims', $1, true)"
 
@@ -208,7 +209,7 @@ async def test_owners_read_their_own_rows_and_no_others(project: Cluster, owner:
         async with acting(project, owner, "authenticated", user) as connection:
             for table, column in OWNERS_READ.items():
                 found = await connection.fetch(f"select distinct {column} from {table}")
-                wanted = [] if table in {"picture_jobs", "jobs"} else [user]
+                wanted = [] if table in {"picture_jobs", "jobs", "prompt_feedback"} else [user]
                 assert [row[0] for row in found] == wanted, table
     async with acting(project, owner, "authenticated") as connection:
         assert await connection.fetchval("select count(*) from prompt_generation_jobs") == 0

@@ -14,7 +14,6 @@ from prompt_queue.store.database import Database
 from prompt_queue.store.limit_store import EVERYBODY, LimitStore, UserLimits
 from prompt_queue.store.prompt_store import Ruling
 from tests.store.test_breakers import Provider
-from tests.store.test_claim_and_settle import enqueue
 
 TEN_CALLS = UserLimits(usd_a_day=Decimal("0.10"))
 ONE = "0.01"
@@ -237,7 +236,13 @@ async def test_a_plain_insert_is_not_refused(
 ) -> None:
     """Limits on open jobs are for who asks over HTTP; the user's own code knows what it does."""
     await limits.set(EVERYBODY, UserLimits(queued=1))
-    for _ in range(3):
-        await enqueue(database, demo)
+    connection = await asyncpg.connect(database.dsn)
+    await connection.executemany(
+        "insert into prompt_generation_jobs (row_id, model_id, user_id, target_url) "
+        "select $1, r.model_id, r.user_id, 'https://example.com/a.jpg' "
+        "from model_rows r where r.id = $1",
+        [(demo,)] * 3,
+    )
+    await connection.close()
     door = Door(database, demo)
     assert (await door.enter())["verdict"] == "too_many_queued"

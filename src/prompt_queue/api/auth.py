@@ -42,7 +42,8 @@ class Needs:
         else:
             caller = await parts.identity.identify(request)
         self._check(caller, request, parts)
-        await _count(caller, request, parts)
+        if not OPERATION & {*self.scopes}:
+            await _count(caller, request, parts)
         request.state.caller = caller
         return caller
 
@@ -151,7 +152,7 @@ def _check_cron_secret(request: Request, parts: Parts) -> None:
 
 
 async def _count(caller: Caller, request: Request, parts: Parts) -> None:
-    """Raises Problem for who asks too often; operators and programs of no user are not counted."""
+    """Raises Problem for who asks too often; programs of no user are not counted."""
     if caller.owner is not None:
         left = await parts.rates.admit(caller.owner)
         if left:

@@ -7,6 +7,9 @@ from prompt_queue.api.problems import Problem
 from prompt_queue.jobs.job import PromptJob
 
 LONGEST_WAIT_SECONDS = 60
+KEPT_BY_ONE = {"Cache-Control": "private, no-cache", "Vary": "Authorization, X-Act-For"}
+"""The headers of an answer that only its reader may keep, and asks about each time."""
+
 _PREFERRED_WAIT = re.compile(r'\s*wait\s*=\s*"?(\d{1,6})"?\s*', re.IGNORECASE)
 _NUMBER = re.compile(r"\d{1,6}(?:\.\d{1,3})?")
 _ETAG = re.compile(r'(?:W/)?"[^"]*"')

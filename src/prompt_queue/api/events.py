@@ -57,8 +57,12 @@ async def last_event_id(
         Query(alias="lastEventId", description="The same, for clients that set no headers."),
     ] = None,
 ) -> int | None:
-    """The number to go on after; 0, which no event has, where it cannot be read."""
-    text = header or query
+    """The number to go on after, from the header or else the address."""
+    return read_last_id(header or query)
+
+
+def read_last_id(text: str | None) -> int | None:
+    """The number in a text; 0, which no event has, where it cannot be read; None for nothing."""
     if not text:
         return None
     if not (text.isascii() and text.isdigit()) or len(text) > len(str(_LARGEST)):

@@ -22,15 +22,26 @@ from prompt_queue.telemetry import Event, log
 LOOPBACK_NAMES = frozenset({"localhost", "127.0.0.1", "[::1]"})
 _REQUEST_ID = re.compile(r"[A-Za-z0-9._:/+=-]{1,128}")
 _AUTHORITY = re.compile(r"(?P<host>\[[0-9a-f:.]+\]|[a-z0-9.-]+)(?::(?P<port>[0-9]{1,5}))?")
+_EVERYWHERE = {"X-Content-Type-Options": "nosniff", "Referrer-Policy": "no-referrer"}
+_HTTPS_ALONE = {"Strict-Transport-Security": "max-age=31536000"}
+_UNLESS_SAID = {
+    "Cache-Control": "no-store",
+    "Content-Security-Policy": "default-src 'none'; frame-ancestors 'none'",
+    "Cross-Origin-Resource-Policy": "same-origin",
+}
 _READING = frozenset({"GET", "HEAD", "OPTIONS"})
 _RAW_BODIES = frozenset({"/api/uploads"})
 
 
 class Envelope:
-    """Gives every request an id, every answer its headers, and every crash a document."""
+    """Gives every request an id, every answer its headers, and every crash a document.
 
-    def __init__(self, app: ASGIApp) -> None:
+    Browsers come back over HTTPS alone where `base_url` is an address of it.
+    """
+
+    def __init__(self, app: ASGIApp, base_url: str) -> None:
         self._app = app
+        self._headers = _EVERYWHERE | (_HTTPS_ALONE if base_url.startswith("https:") else {})
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -46,7 +57,11 @@ class Envelope:
             if message["type"] == "http.response.start":
                 started, status = True, message["status"]
                 more = scope["state"].get(ANSWER_HEADERS, {})
-                _dress(MutableHeaders(scope=message), request_id, more)
+                _dress(
+                    MutableHeaders(scope=message),
+                    {"X-Request-Id": request_id, **self._headers},
+                    more,
+                )
             await send(message)
 
         with structlog.contextvars.bound_contextvars(request_id=request_id):
@@ -64,18 +79,17 @@ class Envelope:
                 note_request(scope, status, time.monotonic() - begun)
 
 
-def _dress(headers: MutableHeaders, request_id: str, more: Mapping[str, str]) -> None:
+def _dress(headers: MutableHeaders, always: Mapping[str, str], more: Mapping[str, str]) -> None:
     for name, value in more.items():
         if name == "Vary":
             headers.add_vary_header(value)
         else:
             # Public code says of itself that it is for everybody.
             headers.setdefault(name, value)
-    headers["X-Request-Id"] = request_id
-    headers["X-Content-Type-Options"] = "nosniff"
-    headers["Referrer-Policy"] = "no-referrer"
-    headers.setdefault("Cache-Control", "no-store")
-    headers.setdefault("Content-Security-Policy", "default-src 'none'; frame-ancestors 'none'")
+    for name, value in always.items():
+        headers[name] = value
+    for name, value in _UNLESS_SAID.items():
+        headers.setdefault(name, value)
 
 
 def _explained(error: Exception, scope: Scope) -> Problem:

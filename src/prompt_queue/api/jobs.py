@@ -6,7 +6,12 @@ from fastapi import APIRouter, Header, Query, Request, Response
 
 from prompt_queue.api.auth import Canceller, Enqueuer, JobReader, PartsOf, Reader
 from prompt_queue.api.callers import Caller
-from prompt_queue.api.conditional import matches, version_etag, wait_parameter
+from prompt_queue.api.conditional import (
+    KEPT_BY_ONE,
+    matches,
+    version_etag,
+    wait_parameter,
+)
 from prompt_queue.api.estimates import poll_after
 from prompt_queue.api.job_ids import PictureJobId, job_id_of, no_such_job
 from prompt_queue.api.job_list import Cursor, Limit
@@ -76,7 +81,7 @@ async def read_job(
             seen = (await parts.picture_store.versions([view.job_id]))[view.job_id]
             await parts.picture_watch.until_changed(view.job_id, seen, seconds)
         view, etag = await look_at(parts, await _own_rows(parts, caller, job_id))
-    headers = {"ETag": etag, "Cache-Control": "private, no-cache"}
+    headers = {"ETag": etag, **KEPT_BY_ONE}
     if not view.status.is_final:
         headers["Retry-After"] = str(poll_after(view.estimated_wait_time))
     if matches(if_none_match, etag):

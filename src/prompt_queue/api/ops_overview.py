@@ -3,6 +3,7 @@
 from fastapi import APIRouter, Depends, Request, Response
 
 from prompt_queue.api.auth import require_ops_read
+from prompt_queue.api.conditional import KEPT_BY_ONE
 from prompt_queue.api.ops_look import OverviewLook
 from prompt_queue.api.ops_schemas import Overview
 from prompt_queue.api.problems import database_away, documented
@@ -29,4 +30,4 @@ async def overview(request: Request) -> Response:
         found = await look.recent()
     except TimeoutError:
         raise database_away() from None
-    return answer(found, 200, {"Cache-Control": "private, no-cache"})
+    return answer(found, 200, KEPT_BY_ONE)

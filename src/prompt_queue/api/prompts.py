@@ -10,6 +10,7 @@ from prompt_queue.api.auth import Canceller, Enqueuer, JobReader, PartsOf, Reade
 from prompt_queue.api.bodies import documented_body, json_body
 from prompt_queue.api.callers import Caller
 from prompt_queue.api.conditional import (
+    KEPT_BY_ONE,
     idempotency_key,
     job_etag,
     matches,
@@ -168,7 +169,7 @@ async def read_job(
             await parts.watch.until_changed(job.id, (job.status, job.changed_at), seconds)
         job = await _own_job(parts, caller, job_id)
         view, etag = await look_at(parts, job)
-    headers = {"ETag": etag, "Cache-Control": "private, no-cache"}
+    headers = {"ETag": etag, **KEPT_BY_ONE}
     if not job.status.is_final:
         headers["Retry-After"] = str(poll_after(view.estimated_wait_time))
     if matches(if_none_match, etag):

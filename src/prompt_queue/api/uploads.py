@@ -136,6 +136,8 @@ def _picture(data: bytes, media_type: str) -> Response:
     headers = {
         "Content-Disposition": "inline",
         "Cache-Control": "private, max-age=3600",
-        "Content-Security-Policy": "default-src 'none'; sandbox",
+        "Content-Security-Policy": "default-src 'none'; frame-ancestors 'none'; sandbox",
+        # Pages of other sites show what their users uploaded; who has the link may see it.
+        "Cross-Origin-Resource-Policy": "cross-origin",
     }
     return Response(data, media_type=media_type, headers=headers)

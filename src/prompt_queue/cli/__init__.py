@@ -14,8 +14,9 @@ def main() -> NoReturn:
     # Imported in here, so that Ctrl-C during the imports leaves no traceback either.
     try:
         from prompt_queue.cli.commands import app
-        from prompt_queue.cli.errors import ExitCode, exit_code_of, print_error
+        from prompt_queue.cli.errors import ExitCode, exit_code_of, print_bug, print_error
 
+        sys.excepthook = print_bug
         try:
             app(prog_name="prompt-queue")
         except Exception as error:

@@ -17,7 +17,7 @@ from prompt_queue.cli.findings import Finding, ProviderAnswer, State
 from prompt_queue.cli.options import AsJson, DataDir
 from prompt_queue.cli.output import console, print_json, printable
 from prompt_queue.cli.waiting import spinner
-from prompt_queue.jobs.errors import redact
+from prompt_queue.jobs.redaction import redact
 
 if TYPE_CHECKING:
     from prompt_queue.settings import Settings

@@ -3,9 +3,11 @@
 import sys
 from collections.abc import Mapping
 from enum import IntEnum
+from traceback import format_exception
+from types import TracebackType
 from typing import Final
 
-from prompt_queue.jobs.errors import redact
+from prompt_queue.jobs.redaction import escaped, redact
 
 _LONGEST_LINE = 1000
 
@@ -61,4 +63,13 @@ def print_error(message: str) -> None:
     for line in message.splitlines() or ["the command failed"]:
         if line.strip():
             sys.stderr.write(f"error: {redact(line.strip(), _LONGEST_LINE)}\n")
+    sys.stderr.flush()
+
+
+def print_bug(
+    kind: type[BaseException], error: BaseException | None, traceback: TracebackType | None
+) -> None:
+    """Write the traceback of a bug of ours to standard error, without secrets."""
+    for line in "".join(format_exception(kind, error, traceback)).rstrip("\n").split("\n"):
+        sys.stderr.write(redact(escaped(line), _LONGEST_LINE) + "\n")
     sys.stderr.flush()

@@ -72,7 +72,7 @@ def _bar(accepted: JsonObject) -> Iterator[Callable[[JsonObject], None]]:
         return
     from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
-    columns = (TextColumn("{task.description}"), BarColumn(), TimeElapsedColumn())
+    columns = (TextColumn("{task.description}", markup=False), BarColumn(), TimeElapsedColumn())
     with Progress(*columns, console=err, transient=True, redirect_stdout=False) as progress:
         total = max(float(accepted["estimatedWaitTime"]), 1.0)
         task = progress.add_task(_words(accepted), total=total)

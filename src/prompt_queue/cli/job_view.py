@@ -3,7 +3,7 @@
 from typing import TYPE_CHECKING, Any
 
 from prompt_queue.cli.documents import JsonObject
-from prompt_queue.cli.output import STATUS_STYLES, duration, moment, printable, table
+from prompt_queue.cli.output import STATUS_STYLES, duration, moment, one_line, printable, table
 
 if TYPE_CHECKING:
     from rich.console import Group
@@ -55,8 +55,8 @@ def job_table(documents: list[JsonObject]) -> "Table":
             str(job["priority"]),
             f"{job['retryCount']}/{job['maxRetries']}",
             moment(job["createdAt"]),
-            Text(printable(job["model"] or ""), style="yellow" if job["standIn"] else ""),
-            Text(printable(said).replace("\n", " ")),
+            Text(one_line(job["model"] or ""), style="yellow" if job["standIn"] else ""),
+            Text(one_line(said)),
         )
     return listed
 
@@ -113,7 +113,7 @@ def timeline_table(document: JsonObject) -> "Table":
     listed = table("after#", "event", "details")
     for event in document["events"]:
         details = ", ".join(f"{name} {value}" for name, value in event["data"].items())
-        listed.add_row(f"+{event['offsetSeconds']:.3f} s", event["kind"], printable(details))
+        listed.add_row(f"+{event['offsetSeconds']:.3f} s", event["kind"], one_line(details))
     return listed
 
 
@@ -124,8 +124,8 @@ def call_table(document: JsonObject) -> "Table":
         ended = call["endedAt"]
         took = (ended - call["startedAt"]).total_seconds() if ended else None
         listed.add_row(
-            printable(call["model"]),
-            printable(call["servedModel"] or ""),
+            one_line(call["model"]),
+            one_line(call["servedModel"] or ""),
             call["state"],
             str(call["httpStatus"] or ""),
             call["errorCode"] or "",
@@ -150,7 +150,7 @@ def _place(document: JsonObject) -> str:
 
 
 def _made_by(document: JsonObject) -> str:
-    model = printable(document["model"] or "")
+    model = one_line(document["model"] or "")
     if document["source"] not in {None, "model"}:
         model = f"{model} ({document['source']})".strip()
     return f"{model} ({STAND_IN_NOTE})" if model and document["standIn"] else model

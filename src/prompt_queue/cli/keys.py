@@ -16,6 +16,7 @@ from prompt_queue.cli.output import (
     camel_keys,
     console,
     moment,
+    one_line,
     print_json,
     print_text,
     printable,
@@ -113,7 +114,7 @@ def list_keys(as_json: AsJson = False, data_dir: DataDir = None) -> None:
         listing = table("prefix", "name", "scopes", "user", "state", "expires", "last use")
         for one in found:
             listing.add_row(
-                one.prefix, printable(one.name), " ".join(one.scopes), str(one.user_id or "-"),
+                one.prefix, one_line(one.name), " ".join(one.scopes), str(one.user_id or "-"),
                 _state(one), moment(one.expires_at) or "-", moment(one.last_used_at) or "-",
             )  # fmt: skip
         console().print(listing)

@@ -66,6 +66,11 @@ def printable(text: str) -> str:
                    for char in text)  # fmt: skip
 
 
+def one_line(text: str) -> str:
+    """The same where a second line could pass for something of ours."""
+    return printable(text).replace("\n", " ")
+
+
 def table(*headings: str) -> "Table":
     """An empty table in the style of the house; numbers go to columns whose heading ends in #."""
     from rich import box

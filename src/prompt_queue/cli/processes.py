@@ -10,9 +10,9 @@ from typing import Annotated
 import typer
 
 from prompt_queue import __version__
-from prompt_queue.settings import Settings, load_settings
+from prompt_queue.settings import Settings, load_settings, secrets_of
 from prompt_queue.simulator.lifeline import hold_lifeline
-from prompt_queue.telemetry import Event, configure_logging, log
+from prompt_queue.telemetry import Event, configure_logging, log, watch_last_words
 from prompt_queue.tracing.setup import TracingUnavailable, start_tracing
 
 DataDir = Annotated[
@@ -34,7 +34,7 @@ def serve(host: Host = None, port: Port = None, data_dir: DataDir = None) -> Non
     """Run the HTTP server alone."""
     hold_lifeline()
     settings = load_settings(host=host, port=port, data_dir=data_dir)
-    configure_logging(settings.log_level, settings.log_format)
+    begin_log(settings)
     from prompt_queue.asgi import serve as serve_http
 
     with database_dsn(settings) as dsn, traced("prompt-queue-server"):
@@ -45,7 +45,7 @@ def work(data_dir: DataDir = None) -> None:
     """Run one worker process; start as many as you like, on as many machines as you like."""
     hold_lifeline()
     settings = load_settings(data_dir=data_dir)
-    configure_logging(settings.log_level, settings.log_format)
+    begin_log(settings)
     import uvloop
 
     from prompt_queue.worker.run import run_worker
@@ -56,6 +56,13 @@ def work(data_dir: DataDir = None) -> None:
         asyncio.Runner(loop_factory=uvloop.new_event_loop) as run,
     ):
         run.run(run_worker(settings, dsn))
+
+
+def begin_log(settings: Settings) -> None:
+    """From here on lines are written as the settings say, and none shows a secret of theirs."""
+    secrets = secrets_of(settings)
+    configure_logging(settings.log_level, settings.log_format, secrets)
+    watch_last_words(secrets)
 
 
 @contextmanager

@@ -19,7 +19,7 @@ from prompt_queue.cli.documents import (
 from prompt_queue.cli.errors import CommandFailed, ExitCode
 from prompt_queue.cli.job_view import job_line, job_panel
 from prompt_queue.cli.options import AsJson, DataDir
-from prompt_queue.cli.output import console, print_json, print_text
+from prompt_queue.cli.output import console, one_line, print_json, print_text
 from prompt_queue.cli.picture_status import picture_line, picture_panel, read_picture_job
 from prompt_queue.jobs.job import Status
 
@@ -116,7 +116,7 @@ async def _watch_lines(database: "Database", job_id: UUID, settings: "Settings")
         line = picture_line(document) if "pictures" in document else job_line(document)
         if printed[-1:] != [line]:
             printed.append(line)
-            print_text(line)
+            print_text(one_line(line))
 
     return await _until_final(database, job_id, settings, print_news)
 

@@ -11,7 +11,7 @@ from typing import Annotated
 
 import typer
 
-from prompt_queue.cli.processes import DataDir, Host, Port, database_dsn, say
+from prompt_queue.cli.processes import DataDir, Host, Port, begin_log, database_dsn, say
 from prompt_queue.cli.supervisor import Child
 from prompt_queue.settings import (
     DEMO_MODEL_ID,
@@ -21,7 +21,6 @@ from prompt_queue.settings import (
     load_settings,
     variable_name,
 )
-from prompt_queue.telemetry import configure_logging
 
 PORT_PATIENCE_SECONDS = 10.0
 READY_SECONDS = 60.0
@@ -53,7 +52,7 @@ def up(
     settings = load_settings(
         host=host, port=port, data_dir=data_dir, workers=workers, seed_demo=seed_demo
     )
-    configure_logging(settings.log_level, settings.log_format)
+    begin_log(settings)
     with database_dsn(settings) as dsn:
         asyncio.run(_run(_with_free_port(settings), dsn))
 

@@ -15,9 +15,9 @@ from prompt_queue.cli.output import (
     camel_keys,
     console,
     moment,
+    one_line,
     print_json,
     print_text,
-    printable,
     table,
 )
 
@@ -57,8 +57,8 @@ def list_endpoints(
         listing = table("id", "url", "events", "state", "why")
         for one in found:
             listing.add_row(
-                str(one.id), printable(one.url), ", ".join(one.events) or "all", one.state,
-                printable(one.disabled_reason or "-"),
+                str(one.id), one_line(one.url), ", ".join(one.events) or "all", one.state,
+                one_line(one.disabled_reason or "-"),
             )  # fmt: skip
         console().print(listing)
 
@@ -152,7 +152,7 @@ def deliveries(
         listing = table("id", "created", "type", "state", "tries#", "last answer", "next try")
         for one in found:
             last = one.last_tries[-1] if one.last_tries else None
-            said = "-" if last is None else printable(last.error or str(last.status))
+            said = "-" if last is None else one_line(last.error or str(last.status))
             listing.add_row(
                 str(one.id), moment(one.created_at), one.type, one.state, str(one.tries), said,
                 moment(one.next_at) or "-",

@@ -11,7 +11,7 @@ from yarl import URL
 from prompt_queue.failpoints import reached, under_way
 from prompt_queue.guards.egress import AddressRefused, GuardedSession, OriginRefused
 from prompt_queue.guards.urls import UrlRefused, parse_webhook_url
-from prompt_queue.jobs.errors import redact
+from prompt_queue.jobs.redaction import redact
 from prompt_queue.jobs.webhooks import Reply
 from prompt_queue.tracing import traceparent
 from prompt_queue.tracing.calls import STATUS, http_call, server_of

@@ -6,7 +6,7 @@ that failed is a 200 (https://wavespeed.ai/docs, and the vendor's own clients).
 
 import json
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any, Final
@@ -22,9 +22,9 @@ from prompt_queue.jobs.errors import (
     Refused,
     Transient,
     Unanswered,
-    redact,
 )
 from prompt_queue.jobs.plain_text import plain_name
+from prompt_queue.jobs.redaction import redact, without
 
 BUSY = "The picture service is busy; your picture keeps its place and goes on by itself."
 NO_CREDIT = "The account of the picture service has no credit left; the operator has to top it up."
@@ -44,6 +44,7 @@ _FETCHING = re.compile(r"(?:download|fetch|load|access|reach).{0,70}(?:image|url
                        r"|(?:image|url|picture).{0,60}(?:download|fetch|expired)")  # fmt: skip
 _MOST_ERROR_CHARACTERS: Final = 4000
 
+_ADDRESS: Final = re.compile(r"https?:[!-~]{1,4000}")
 _BY_STATUS: Final[Mapping[int, tuple[type[PromptFailure], str]]] = {
     401: (Misconfigured, WRONG_KEY),
     403: (Misconfigured, WRONG_KEY),
@@ -145,8 +146,8 @@ def failure_of(prediction: Prediction) -> PromptFailure:
     return BadInput(f"{NOT_MADE} It said: {said}" if said else NOT_MADE)
 
 
-def read_prediction(data: object) -> Prediction | None:
-    """A task as the provider shows it; None where it has no id."""
+def read_prediction(data: object, secrets: Collection[str] = ()) -> Prediction | None:
+    """A task as the provider shows it, with none of these secrets; None where it has no id."""
     name = plain_name(data.get("id")) if isinstance(data, dict) else None
     # Half a name names nothing.
     if not isinstance(data, dict) or name is None or name != data["id"]:
@@ -160,8 +161,8 @@ def read_prediction(data: object) -> Prediction | None:
         stage=_STAGES.get(word, Stage.RUNNING),
         outputs=_outputs(data.get("outputs")),
         flagged=isinstance(flags, list) and any(flag is True for flag in flags),
-        error=str(data.get("error") or "")[:2000],
-        model=str(data.get("model") or ""),
+        error=without(str(data.get("error") or "")[:2000], secrets),
+        model=str(data.get("model") or "")[:200],
         inputs=inputs if isinstance(inputs, dict) else None,
     )
 
@@ -169,9 +170,7 @@ def read_prediction(data: object) -> Prediction | None:
 def _outputs(found: object) -> tuple[str, ...]:
     entries: Sequence[object] = found if isinstance(found, list) else []
     urls = (one.get("url") if isinstance(one, dict) else one for one in entries)
-    return tuple(
-        url for url in urls if isinstance(url, str) and url.startswith(("http:", "https:"))
-    )
+    return tuple(url for url in urls if isinstance(url, str) and _ADDRESS.fullmatch(url))
 
 
 def _parsed(body: bytes) -> object:

@@ -59,6 +59,7 @@ class WaveSpeedClient:
         self._base = f"{base.rstrip('/')}/api/v3"
         self._server = server_of(base)
         self._headers = {"Authorization": f"Bearer {api_key.strip()}"}
+        self._secrets = (api_key.strip(),)
 
     async def submit(
         self, model: str, body: Mapping[str, Any], webhook: str | None = None
@@ -68,7 +69,7 @@ class WaveSpeedClient:
         with model_call("generate_content", "wavespeed", model, self._server) as span:
             try:
                 data = await self._exchange("POST", path, body, SUBMIT_SECONDS, buys=True)
-                found = read_prediction(data)
+                found = read_prediction(data, self._secrets)
                 if found is None:
                     # It said yes, and did not say to what.
                     raise CallRefused(Unanswered(NO_ANSWER), answered=False, http_status=200)
@@ -89,7 +90,7 @@ class WaveSpeedClient:
             if refused.http_status == 404:
                 return None
             raise
-        found = read_prediction(data)
+        found = read_prediction(data, self._secrets)
         if found is None:
             raise CallRefused(Transient(AWAY), http_status=200)
         return found
@@ -104,7 +105,7 @@ class WaveSpeedClient:
             data = await self._ask("POST", "/predictions", body, READ_SECONDS)
             items = data.get("items") if isinstance(data, dict) else None
             entries = items if isinstance(items, list) else []
-            found += filter(None, map(read_prediction, entries))
+            found += filter(None, (read_prediction(entry, self._secrets) for entry in entries))
             if len(entries) < _PAGE:
                 break
         return found

@@ -18,7 +18,8 @@ from prompt_queue.generation.spans import note_answer, note_failure
 from prompt_queue.generation.stream import StreamedReply
 from prompt_queue.generation.timeouts import CallTimeouts
 from prompt_queue.guards.egress import OriginRefused
-from prompt_queue.jobs.errors import Misconfigured, Transient, Unanswered, redact
+from prompt_queue.jobs.errors import Misconfigured, Transient, Unanswered
+from prompt_queue.jobs.redaction import redact, without
 from prompt_queue.tracing.calls import model_call, server_of
 
 MOST_ANSWER_TOKENS = 400
@@ -175,7 +176,7 @@ class GrokClient:
     def _log(self, status: int, reply: bytes, model: str) -> None:
         said = read_error(reply)
         secret = self._authorization.removeprefix("Bearer ")
-        text = redact(f"{said.code}: {said.message}".replace(secret, "***"))
+        text = redact(without(f"{said.code}: {said.message}", [secret]))
         logger.warning("grok answered %s for %s: %s", status, model, text)
 
 

@@ -19,6 +19,10 @@ _MARKDOWN = re.compile(
     r"|</?[a-z][a-z0-9]*[^>]*>",  # HTML
     re.MULTILINE | re.IGNORECASE,
 )
+# A program reads these, and an image-editing model does not.
+_MACHINE = re.compile(
+    r"^[{\[]|\b[a-z][a-z0-9+.-]{0,30}://|\b(?:javascript|data|vbscript):", re.IGNORECASE
+)
 _UNABLE = (
     r"(?:can(?:not|'t| not)|won't|will not|(?:am|'m) (?:unable|not able)|must (?:decline|refuse))"
 )
@@ -57,7 +61,8 @@ def validate_prompt(text: str) -> str:
         raise Refused
     if len(text) > _MOST_READ:
         raise _unusable("it was too long")
-    if any(map(_MARKDOWN.search, (clean, prompt))) or _META.search(straight):
+    found = any(pattern.search(one) for pattern in (_MARKDOWN, _MACHINE) for one in (clean, prompt))
+    if found or _META.search(straight):
         raise _unusable("it was not a plain instruction")
     words = prompt.split()
     if not words:

@@ -23,8 +23,6 @@ the sentence that the user reads. Neither may hold a secret: what a provider sai
 `redact`.
 """
 
-import re
-
 
 class PromptFailure(Exception):
     """One failed attempt. Catch a branch, or read `code`."""
@@ -181,15 +179,3 @@ class LeaseLost(Exception):
 
 class Following(Exception):
     """An identical request is under way: the job waits for its end, and is no longer held."""
-
-
-_SECRETS = re.compile(
-    r"(?i)(xai-[\w-]{4,}|bearer\s+\S+|(?<![a-z])sk-[\w-]{8,}|eyJ[\w-]+\.[\w-]+\.[\w-]*"
-    r"|pq_[0-9a-f]{12}_\w+|pqt_[\w-]+)|(?<=\?)\S+|//[^/\s@]+@"
-)
-
-
-def redact(text: str, limit: int = 300) -> str:
-    """A provider's text without keys, credentials and URL queries, at most `limit` long."""
-    clean = "".join(char if char.isprintable() else " " for char in text)
-    return _SECRETS.sub("***", clean)[:limit]

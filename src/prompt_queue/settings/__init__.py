@@ -16,6 +16,7 @@ from prompt_queue.settings.model import (
     LOOPBACK_HOSTS,
     Settings,
 )
+from prompt_queue.settings.secrets import secrets_of
 
 __all__ = [
     "DEMO_MODEL_ID",
@@ -28,6 +29,7 @@ __all__ = [
     "SettingsError",
     "known_variables",
     "load_settings",
+    "secrets_of",
     "unknown_variables",
     "variable_name",
 ]

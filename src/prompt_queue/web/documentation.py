@@ -29,7 +29,10 @@ async def docs() -> Response:
     return Response(
         (_OURS / "docs.html").read_bytes(),
         media_type="text/html",
-        headers={"Content-Security-Policy": _POLICY},
+        headers={
+            "Content-Security-Policy": _POLICY,
+            "Cross-Origin-Opener-Policy": "same-origin",
+        },
     )
 
 
