@@ -5,7 +5,7 @@ from collections import Counter
 
 from hypothesis import HealthCheck, settings
 
-EXAMPLES = int(os.environ.get("FUZZ_EXAMPLES", "120"))
+EXAMPLES = int(os.environ.get("FUZZ_EXAMPLES", "80"))
 
 hard = settings(
     max_examples=EXAMPLES,
