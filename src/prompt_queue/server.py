@@ -50,6 +50,7 @@ from prompt_queue.api.problems import (
 )
 from prompt_queue.api.request_spans import request_spans
 from prompt_queue.api.stream_room import StreamRoom
+from prompt_queue.api.turnstile import TurnstileDoor
 from prompt_queue.api.watching import Views
 from prompt_queue.store.database import DatabaseRefused
 from prompt_queue.web import assets, documentation, pages
@@ -99,6 +100,7 @@ def create_app(parts: Parts, version: str) -> FastAPI:
                 hosts=parts.allowed_hosts,
                 origins=parts.allowed_origins,
             ),
+            Middleware(TurnstileDoor, turnstile=parts.turnstile),
         ],
         exception_handlers={
             Problem: _on_problem,

@@ -10,6 +10,7 @@ from prompt_queue.api.callers import REALM, Caller, Kind, forbidden, unauthorize
 from prompt_queue.api.cors import ANSWER_HEADERS
 from prompt_queue.api.parts import Parts, parts_of
 from prompt_queue.api.problems import Problem
+from prompt_queue.api.rates import AskedTooOften
 from prompt_queue.api.requests import parse_uuid
 from prompt_queue.jobs.scopes import OPERATION, OWN, Scope, covers
 
@@ -154,7 +155,11 @@ def _check_cron_secret(request: Request, parts: Parts) -> None:
 async def _count(caller: Caller, request: Request, parts: Parts) -> None:
     """Raises Problem for who asks too often; programs of no user are not counted."""
     if caller.owner is not None:
-        left = await parts.rates.admit(caller.owner)
+        try:
+            left = await parts.rates.admit(caller.owner)
+        except AskedTooOften as refusal:
+            parts.turnstile.shut(request.scope, refusal)
+            raise
         if left:
             state = request.scope["state"]
             state[ANSWER_HEADERS] = {**state.get(ANSWER_HEADERS, {}), **left}

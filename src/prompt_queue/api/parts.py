@@ -12,6 +12,7 @@ from prompt_queue.api.estimates import Estimates
 from prompt_queue.api.forecasts import Forecasts
 from prompt_queue.api.looks import Looks
 from prompt_queue.api.rates import RequestRates
+from prompt_queue.api.turnstile import Turnstile
 from prompt_queue.api.waiting import JobWatch
 from prompt_queue.guards.callbacks import CallbackSigner
 from prompt_queue.guards.recognition import Recognition
@@ -88,6 +89,7 @@ class Parts:
     alert_store: AlertStore
     limit_store: LimitStore
     rates: RequestRates
+    turnstile: Turnstile
     user_streams: int
     most_streams: int
     most_queued: int | None

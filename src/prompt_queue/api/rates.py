@@ -17,6 +17,7 @@ BURST_SECONDS: Final = 10.0
 
 _LOOK_SECONDS: Final = 5.0
 _KEPT_SECONDS: Final = 2.0
+_SPREAD_SECONDS: Final = 0.25
 _MOST_USERS: Final = 20_000
 
 
@@ -29,15 +30,40 @@ class _Purse:
     tokens: int = 0
     left: int = 0
     taken_at: float = 0.0
+    next_at: float = 0.0
     shut_until: float = 0.0
     asking: asyncio.Lock = field(default_factory=asyncio.Lock)
+
+    def has_one_at_most(self, now: float) -> bool:
+        """Whether whoever asks the database now takes all that can be there."""
+        return not self.left and (self.rate or 0.0) * (now - self.next_at) < 1
+
+
+class AskedTooOften(Problem):
+    """The bucket of a user is empty until a moment of the monotonic clock."""
+
+    def __init__(self, rate: float, until: float, now: float) -> None:
+        wait = max(until - now, 0.0)
+        super().__init__(
+            "too_many_requests",
+            f"You may ask {rate:g} times a second; wait {math.ceil(wait)} s.",
+            headers=_headers(rate, 0, wait),
+            retry_after=max(1, math.ceil(wait)),
+        )
+        self.rate = rate
+        self.until = until
+
+    def at(self, now: float) -> "AskedTooOften":
+        """As it is to be said later."""
+        return AskedTooOften(self.rate, self.until, now)
 
 
 class RequestRates:
     """Admits requests, or says when the next one may come.
 
-    A process takes up to a second's worth at a time and forgets what it did not use within two, so
-    a flood costs the database one statement a second and user, and is refused from memory.
+    A process takes up to a second's worth at a time and forgets what it did not use within two. A
+    flood costs the database one statement for each request that it lets in, the others are refused
+    from memory.
     """
 
     def __init__(self, limits: LimitStore) -> None:
@@ -45,7 +71,7 @@ class RequestRates:
         self._purses: OrderedDict[UUID, _Purse] = OrderedDict()
 
     async def admit(self, user: UUID) -> Mapping[str, str]:
-        """The headers that say what is left; none without a limit. Raises Problem."""
+        """The headers that say what is left; none without a limit. Raises AskedTooOften."""
         now = time.monotonic()
         purse = await self._purse(user, now)
         rate = purse.rate
@@ -54,19 +80,15 @@ class RequestRates:
         if purse.tokens and now - purse.taken_at > _KEPT_SECONDS:
             purse.tokens = 0
         if not purse.tokens and now >= purse.shut_until:
+            if purse.asking.locked() and purse.has_one_at_most(now):
+                raise AskedTooOften(rate, now + 1 / rate, now)
             # One of a flood asks the database; the others go by what it was told.
             async with purse.asking:
                 now = time.monotonic()
                 if not purse.tokens and now >= purse.shut_until:
                     await self._refill(user, purse, rate, now)
         if not purse.tokens:
-            wait = max(purse.shut_until - now, 0.0)
-            raise Problem(
-                "too_many_requests",
-                f"You may ask {rate:g} times a second; wait {math.ceil(wait)} s.",
-                headers=_headers(rate, 0, wait),
-                retry_after=max(1, math.ceil(wait)),
-            )
+            raise AskedTooOften(rate, purse.shut_until, now)
         purse.tokens -= 1
         return _headers(rate, purse.tokens + purse.left, 1 / rate)
 
@@ -75,7 +97,9 @@ class RequestRates:
             user, max(1, math.ceil(rate)), rate, max(1.0, rate * BURST_SECONDS)
         )
         purse.tokens, purse.taken_at = taken, now
-        purse.shut_until = 0.0 if taken else now + until_next
+        purse.next_at = now + until_next
+        pause = 0.0 if purse.left else min(1 / rate, _SPREAD_SECONDS) * _phase(user)
+        purse.shut_until = purse.next_at + pause
 
     async def _purse(self, user: UUID, now: float) -> _Purse:
         purse = self._purses.get(user)
@@ -93,6 +117,11 @@ class RequestRates:
         while len(self._purses) > _MOST_USERS:
             self._purses.popitem(last=False)
         return purse
+
+
+def _phase(user: UUID) -> float:
+    """Users whose buckets ran dry together do not come back together: each has a share of 1."""
+    return user.int % 997 / 997
 
 
 def _headers(rate: float, left: int, seconds: float) -> dict[str, str]:

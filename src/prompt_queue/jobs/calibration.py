@@ -6,9 +6,9 @@ the misses (Gibbs and Candes, "Adaptive conformal inference under distribution s
 that it widens when it was wrong.
 """
 
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import islice
 from statistics import NormalDist
 from typing import Final
 
@@ -18,7 +18,7 @@ GOAL: Final = 0.92
 REMEMBERED: Final = 300
 """So many promises are looked at, the newest."""
 
-_ALIKE = math.log(2.5)
+_ALIKE = 2.5
 _NEAREST = 60
 _STEP = 0.03
 _LEVELS = (0.85, 0.985)
@@ -46,8 +46,9 @@ class Calibration:
 
 def calibrate(newest_first: Sequence[Scored], expected: float) -> Calibration:
     """What to correct a wait of `expected` seconds by; the less is known, the more is believed."""
-    alike = [one for one in newest_first[:REMEMBERED] if _distance(one, expected) < _ALIKE]
-    alike = alike[:_NEAREST]
+    shortest, longest = (expected + 1) / _ALIKE - 1, (expected + 1) * _ALIKE - 1
+    remembered = islice(newest_first, REMEMBERED)
+    alike = list(islice((one for one in remembered if shortest < one.expected < longest), _NEAREST))
     level = GOAL
     for one in reversed(alike):
         level += _STEP * (GOAL - 1 if one.kept else GOAL)
@@ -58,10 +59,6 @@ def calibrate(newest_first: Sequence[Scored], expected: float) -> Calibration:
         + list(beliefs if len(alike) < _NEAREST else ())
     )
     return Calibration(median=_quantile(errors, 0.5), p90=_quantile(errors, level))
-
-
-def _distance(one: Scored, expected: float) -> float:
-    return abs(math.log((one.expected + 1) / (expected + 1)))
 
 
 def _quantile(ordered: Sequence[float], level: float) -> float:

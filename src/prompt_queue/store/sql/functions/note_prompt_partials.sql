@@ -9,10 +9,10 @@ set plan_cache_mode = force_generic_plan
 set enable_seqscan = off
 set enable_hashjoin = off
 set enable_mergejoin = off
--- Losing it in a crash costs nothing.
-set synchronous_commit = off
 as $$
 begin
+  -- Losing it in a crash costs nothing. As a setting of the function it would end before the commit.
+  perform set_config('synchronous_commit', 'off', true);
   delete from public.prompt_partials p
   using jsonb_to_recordset(p_partials) as n (job_id uuid, lease_token uuid, partial text)
   where n.partial is null and p.job_id = n.job_id and p.lease_token = n.lease_token;

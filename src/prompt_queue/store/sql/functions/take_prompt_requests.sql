@@ -13,6 +13,7 @@ declare
   v_tokens double precision;
   v_taken int;
 begin
+  perform set_config('synchronous_commit', 'off', true);
   insert into public.prompt_user_rates (user_id, tokens)
   values (p_user, p_burst)
   on conflict do nothing;
