@@ -85,7 +85,7 @@ def _rights(person: Person, case: Case[Any], response: Response) -> list[str]:
     if not 200 <= response.status_code < 300:
         return []
     needed = case.operation.definition.raw["security"]
-    if needed and person.credentials is None:
+    if needed and person.is_nobody:
         return ["nobody was let in"]
     writes = case.method not in _READING and case.operation.path != _READ_WITH_POST
     if needed and writes and not person.may_write:

@@ -39,7 +39,10 @@ QUEUE = "/api/prompt/queue"
 
 @dataclass
 class Person:
-    """Somebody who sends requests. `canary` stands in everything of theirs, and `ids` name it."""
+    """Somebody who sends requests. `canary` stands in everything of theirs, and `ids` name it.
+
+    `is_nobody`: what they show opens nothing.
+    """
 
     name: str
     credentials: str | None
@@ -47,6 +50,7 @@ class Person:
     user: UUID | None = None
     owner: "Person | None" = None
     is_operator: bool = False
+    is_nobody: bool = False
     may_write: bool = True
     ids: dict[str, list[str]] = field(default_factory=dict)
 
@@ -143,21 +147,40 @@ async def _invite(dsn: str) -> tuple[Person, ...]:
         )
         reading = await _key(database, users[1], Scope.READ)
         admin = await _key(database, users[2], Scope.ADMIN)
+        watching = await _key(database, users[2], Scope.OPS_READ)
+        revoked = await _key(database, users[0], Scope.ADMIN)
+        await KeyStore(database).revoke(revoked.split("_")[1], "lab")
     finally:
         await database.close()
     return (
-        Person("no token", None),
+        Person("no token", None, is_nobody=True),
+        *_nobodies(users[0], now, revoked),
         second,
         Person("read-only key of B", reading, owner=second, may_write=False),
         Person("admin key", admin, is_operator=True),
+        Person("key of a watching operator", watching, is_operator=True, may_write=False),
         Person("cron secret", SECRETS["CRON_SECRET"], is_operator=True),
         first,
     )
 
 
-def _token(user: UUID, now: int) -> str:
+def _nobodies(user: UUID, now: int, revoked: str) -> tuple[Person, ...]:
+    """Whoever shows something that was good once or elsewhere, or is the key of a whole project."""
+    shown = {
+        "anon key": _token(user, now, role="anon"),
+        "service key": _token(user, now, role="service_role"),
+        "expired token": _token(user, now, exp=now - 3600),
+        "token for another audience": _token(user, now, aud="elsewhere"),
+        "token of another issuer": _token(user, now, iss="https://elsewhere.example/auth/v1"),
+        "wrong cron secret": SECRETS["CRON_SECRET"][:-1],
+        "revoked key": revoked,
+    }
+    return tuple(Person(name, text, is_nobody=True) for name, text in shown.items())
+
+
+def _token(user: UUID, now: int, **changed: object) -> str:
     said = {"iss": ISSUER, "sub": str(user), "aud": "authenticated", "role": "authenticated",
-            "exp": now + 86_400, "iat": now}  # fmt: skip
+            "exp": now + 86_400, "iat": now} | changed  # fmt: skip
     return jwt.encode(said, SECRETS["SUPABASE_JWT_SECRET"], "HS256")
 
 

@@ -55,7 +55,7 @@ ENVELOPE = {
     "Content-Security-Policy": "x", "X-Request-Id": "x", "Content-Type": "application/json",
 }  # fmt: skip
 PROBLEM = {"Content-Type": "application/problem+json", "X-Error-Code": "x"}
-USER, NOBODY = Person("user", "token"), Person("no token", None)
+USER, NOBODY = Person("user", "token"), Person("revoked", "key", is_nobody=True)
 READER = Person("reader", "key", may_write=False)
 
 
