@@ -13,10 +13,15 @@ from prompt_queue.simulator.auth import may_administer
 from prompt_queue.simulator.sending import reset
 from prompt_queue.simulator.wavespeed import catalogue
 from prompt_queue.simulator.wavespeed.admin import Played, admin_routes
+from prompt_queue.simulator.wavespeed.echoes import echo
 from prompt_queue.simulator.wavespeed.faults import (
+    PUT,
+    RESULT,
     SUBMIT,
     TASK,
+    TICKET,
     WEBHOOK,
+    Fault,
     FaultScript,
 )
 from prompt_queue.simulator.wavespeed.life import Lives, Pace
@@ -71,7 +76,8 @@ class WaveSpeed(Played):
         log.outcome = f"fault:{kind}" if fault else "open"
         if fault and kind == "delay":
             await asyncio.sleep(fault.seconds)
-        refused = self._refusal(kind, fault.status if fault else 500) or self._too_many()
+        refused = await self._refusal(request, fault) if fault else None
+        refused = refused or self._too_many()
         if refused is not None:
             return refused
         if kind == "drop_request":
@@ -84,20 +90,21 @@ class WaveSpeed(Played):
             return _envelope(400, None, "invalid JSON")
         except catalogue.Unfit as unfit:
             return _envelope(400, None, str(unfit))
-        log.prompt, log.image_count = str(inputs["prompt"]), len(images)
+        log.prompt, log.image_count, log.inputs = str(inputs["prompt"]), len(images), inputs
+        log.webhook = request.query.get("webhook")
         later = self.faults.draw(TASK | WEBHOOK, name)
-        task = self.tasks.begin(
-            log, model, inputs, images, webhook=request.query.get("webhook"), fault=later
-        )
+        task = self.tasks.begin(log, model, inputs, images, webhook=log.webhook, fault=later)
         if later is not None:
             log.outcome = f"fault:{later.fault}" if log.outcome == "open" else log.outcome
         self.lives.begin(task)
         return await self._answer(request, task, kind, fault.status if fault else 500)
 
-    def _refusal(self, kind: str, status: int) -> web.Response | None:
-        match kind:
+    async def _refusal(self, request: web.Request, fault: Fault) -> web.Response | None:
+        match fault.fault:
+            case "echo":
+                return await echo(request, fault)
             case "status":
-                return _envelope(status, None, "Internal server error")
+                return _envelope(fault.status, None, "Internal server error")
             case "rate_limit":
                 return _envelope(429, None, "Too Many Requests")
             case "credits":
@@ -139,6 +146,9 @@ class WaveSpeed(Played):
         task = self.tasks.by_id.get(request.match_info["id"])
         if task is None or (task.fault and task.fault.fault == "gone" and task.is_over):
             return _envelope(404, None, "prediction not found")
+        fault = self.faults.draw(RESULT, task.model.name)
+        if fault is not None:
+            return await echo(request, fault)
         task.looks += 1
         return _envelope(200, task.as_json(self.base))
 
@@ -168,16 +178,22 @@ class WaveSpeed(Played):
 
     async def ticket(self, request: web.Request) -> web.Response:
         """POST for an upload: where to put the bytes, and where they will be."""
+        fault = self.faults.draw(TICKET, "")
+        if fault is not None and fault.fault == "ticket_echo":
+            return await echo(request, fault)
         asked = json.loads(await request.read())
         name = self.tasks.keep(b"", str(asked.get("content_type") or "image/jpeg"))
         return _envelope(200, {
             "download_url": f"{self.base}/media/{name}",
-            "upload": {"method": "PUT", "url": f"{self.base}/put/{name}",
+            "upload": {"method": "PUT", "url": fault.text if fault else f"{self.base}/put/{name}",
                        "headers": {"X-Upload-Ticket": name}},
         })  # fmt: skip
 
     async def put(self, request: web.Request) -> web.Response:
         """PUT of the bytes; our key must not come with them."""
+        fault = self.faults.draw(PUT, "")
+        if fault is not None:
+            return await echo(request, fault)
         name = request.match_info["name"]
         if name not in self.tasks.files or request.headers.get("X-Upload-Ticket") != name:
             return web.Response(status=403)
