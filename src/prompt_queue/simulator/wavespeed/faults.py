@@ -9,8 +9,8 @@ SUBMIT = frozenset({
     "drop_request", "drop_reply", "hang", "status", "status_after", "html_after", "rate_limit",
     "credits", "unauthorized", "code_in_200", "delay", "echo",
 })  # fmt: skip
-"""While a submit is answered; `echo` refuses with all that it was sent. With `drop_reply`, `hang` and
-`*_after` the task exists."""
+"""While a submit is answered; `echo` refuses with all that it was sent. With `drop_reply`, `hang`
+and `*_after` the task exists."""
 
 TASK = frozenset({
     "fail", "fail_passing", "nsfw", "never", "flap", "odd_status", "cancelled", "gone",

@@ -31,6 +31,12 @@ from prompt_queue.simulator.wavespeed.webhooks import Webhooks
 MAX_BODY_BYTES = 30 * 1024 * 1024
 LABEL = {"X-Stand-In": "prompt-queue"}
 _MINUTE = 60.0
+_REFUSALS = {
+    "rate_limit": (429, 429, "Too Many Requests"),
+    "credits": (400, 400, "Insufficient credits. Please top up your account."),
+    "unauthorized": (401, 401, "Invalid API key"),
+    "code_in_200": (200, 429, "Too Many Requests"),
+}
 
 
 def _envelope(status: int, data: Any = None, message: str = "success", code: int | None = None
@@ -100,20 +106,12 @@ class WaveSpeed(Played):
         return await self._answer(request, task, kind, fault.status if fault else 500)
 
     async def _refusal(self, request: web.Request, fault: Fault) -> web.Response | None:
-        match fault.fault:
-            case "echo":
-                return await echo(request, fault)
-            case "status":
-                return _envelope(fault.status, None, "Internal server error")
-            case "rate_limit":
-                return _envelope(429, None, "Too Many Requests")
-            case "credits":
-                return _envelope(400, None, "Insufficient credits. Please top up your account.")
-            case "unauthorized":
-                return _envelope(401, None, "Invalid API key")
-            case "code_in_200":
-                return _envelope(200, None, "Too Many Requests", code=429)
-        return None
+        if fault.fault == "echo":
+            return await echo(request, fault)
+        if fault.fault == "status":
+            return _envelope(fault.status, None, "Internal server error")
+        status, code, message = _REFUSALS.get(fault.fault, (0, 0, ""))
+        return _envelope(status, None, message, code=code) if status else None
 
     def _too_many(self) -> web.Response | None:
         if self.pictures_a_minute is None:
