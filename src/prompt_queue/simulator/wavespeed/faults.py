@@ -25,7 +25,10 @@ TICKET = frozenset({"ticket_echo", "upload_elsewhere"})
 """Where an upload may go: elsewhere is what `text` says."""
 
 PUT = frozenset({"put_echo"})
-KINDS = tuple(sorted(SUBMIT | TASK | WEBHOOK | RESULT | TICKET | PUT))
+FILE = frozenset({"redirect_output"})
+"""The file of an output is said to be where `text` says."""
+
+KINDS = tuple(sorted(SUBMIT | TASK | WEBHOOK | RESULT | TICKET | PUT | FILE))
 _FIELDS = frozenset({"fault", "times", "probability", "status", "seconds", "model", "text", "body"})
 
 

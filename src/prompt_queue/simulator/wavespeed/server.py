@@ -15,6 +15,7 @@ from prompt_queue.simulator.wavespeed import catalogue
 from prompt_queue.simulator.wavespeed.admin import Played, admin_routes
 from prompt_queue.simulator.wavespeed.echoes import echo
 from prompt_queue.simulator.wavespeed.faults import (
+    FILE,
     PUT,
     RESULT,
     SUBMIT,
@@ -202,6 +203,9 @@ class WaveSpeed(Played):
 
     async def file(self, request: web.Request) -> web.Response:
         """GET of an upload or an output."""
+        fault = self.faults.draw(FILE, "")
+        if fault is not None:
+            return web.Response(status=302, headers={"Location": fault.text or ""})
         found = self.tasks.files.get(request.match_info["name"])
         if found is None:
             return web.Response(status=404)
