@@ -127,6 +127,8 @@ PROCESSES = {
     "freezes or stalls (`prompt_queue/failpoints.py`).",
     "PROMPT_QUEUE_LIFELINE_FD": "Set by `up` for the processes that it starts, so that they end "
     "with it. Not to be set by hand.",
+    "PROMPT_QUEUE_STAND_IN_KEY": "The one key that a stand-in accepts. Set by `up` for those "
+    "that it starts; by hand for `prompt-queue simulate`.",
 }
 
 # Defaults that are worked out when the program starts.

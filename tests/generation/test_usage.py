@@ -60,6 +60,7 @@ def test_a_long_context_costs_double() -> None:
         {"prompt_tokens": None, "prompt_tokens_details": None, "cost_in_usd_ticks": None},
         {"prompt_tokens": -1, "completion_tokens": True, "cost_in_usd_ticks": "5"},
         {"prompt_tokens": 1.5, "completion_tokens": 2**40, "cost_in_usd_ticks": -1},
+        {"cost_in_usd_ticks": 10**16},
     ],
 )
 def test_missing_and_nonsense_fields_are_unknown(usage: object) -> None:

@@ -9,9 +9,10 @@ import pytest
 from prompt_queue.store.database import Database
 from prompt_queue.store.prompt_store import PromptStore
 from tests.api.running import Api, running
+from tests.cli.conftest import bare_shell, shell
 from tests.tracing.conftest import spans
 
-__all__ = ["spans"]
+__all__ = ["bare_shell", "shell", "spans"]
 
 CRON_SECRET = "a-secret-for-cron"
 

@@ -1,98 +1,147 @@
 """What one user has asked for and paid is nothing to another who asks the same."""
 
+import json
 from pathlib import Path
 from typing import Any
 
-import asyncpg
-import jwt
-
-from prompt_queue.settings import load_settings
 from prompt_queue.store.database import Database
+from prompt_queue.store.operator_store import OperatorStore
 from prompt_queue.testing import PictureServer, StandIn
-from tests.api.running import QUEUE, Api, running
+from tests.api.running import QUEUE
 from tests.conftest import until
-from tests.identity.conftest import bearer, new_user
-from tests.identity.project import LEGACY_SECRET, claims_of
-from tests.output.working import working
+from tests.output.strangers import Strangers, User, strangers
 from tests.photographs import plain
 
-ISSUER = "http://127.0.0.1:9/auth/v1"
 COSTS = """
-select count(*) as calls, coalesce(sum(c.cost_usd), 0)::float8 as usd
-from public.provider_calls c
-join public.prompt_generation_jobs j on j.id = c.job_id where j.user_id = $1
+select jsonb_build_object('calls', count(*), 'usd', coalesce(sum(c.cost_usd), 0),
+  'purse', public.prompt_user_spent($1, clock_timestamp())) as row
+from public.provider_calls c where c.user_id = $1
 """
+NOTHING = {"calls": 0, "usd": 0, "purse": 0}
 
 
-async def asked(api: Api, headers: dict[str, str], url: str) -> str:
-    """A row and a job of this user, both about the picture; the job's address."""
-    row = await api.post("/api/rows", json={"targetUrl": url}, headers=headers)
-    assert row.status == 201, row.content
-    body = {"rowId": row.body["rowId"], "targetUrl": url}
-    reply = await api.post(QUEUE, json=body, headers=headers)
-    assert reply.status == 202, reply.content
-    return f"{QUEUE}/{reply.body['promptJobId']}"
+async def costs(given: Strangers, user: User) -> dict[str, Any]:
+    """The calls in the ledger, what they cost, and what counts against the user's budget."""
+    (found,) = await given.rows(COSTS, user.id)
+    return found
 
 
-async def look(api: Api, headers: dict[str, str], path: str) -> dict[str, Any]:
-    reply = await api.get(path, headers=headers)
-    assert reply.status == 200, reply.content
-    return dict(reply.body)
-
-
-async def ended(api: Api, headers: dict[str, str], path: str) -> dict[str, Any]:
-    """The job when it is over."""
-
-    async def final() -> dict[str, Any] | None:
-        job = await look(api, headers, path)
-        return job if job["status"] == "completed" else None
-
-    return dict(await until(final, 30))
+async def waits_for_another(user: User, path: str) -> bool:
+    """Whether the job says that an identical request is being answered."""
+    job = await user.call("GET", path)
+    return bool(job["waitingReason"]) and job["waitingReason"]["code"] == "waiting_prompt"
 
 
 async def test_an_identical_request_of_another_user_is_asked_anew(
-    database_url: str, database: Database, tmp_path: Path, xai_stand_in: StandIn,
-    picture_server: PictureServer,
-) -> None:  # fmt: skip
+    database_url: str, tmp_path: Path, xai_stand_in: StandIn, picture_server: PictureServer
+) -> None:
     """While the first is under way and after it: no wait for it, no cache, and each pays."""
     xai_stand_in.settings(latency_seconds=1.0)
-    values = {
-        "xai_api_key": xai_stand_in.api_key, "xai_api_base": xai_stand_in.base_url,
-        "supabase_jwt_secret": LEGACY_SECRET, "token_issuer": ISSUER, "poll_seconds": 0.2,
-        "trusted_image_hosts": (picture_server.host_port,),
-    }  # fmt: skip
-    settings = load_settings(
-        {}, tmp_path / "no.env", database_url=database_url, data_dir=tmp_path, **values
-    )
     url = picture_server.add("same.png", plain("teal"))
-    users = [await new_user(database_url) for _ in range(3)]
-    first, second, third = (
-        bearer(jwt.encode(claims_of(user, ISSUER), LEGACY_SECRET, "HS256")) for user in users
-    )
-    async with running(database_url, tmp_path, **values) as api, working(settings, database):
-        a, b = await asked(api, first, url), await asked(api, second, url)
+    async with strangers(database_url, tmp_path, xai_stand_in, picture_server, 3) as given:
+        first, second, third = given.users
+        a, b = await first.prompt(url), await second.prompt(url)
 
         async def both_at_work() -> bool:
-            jobs = [await look(api, first, a), await look(api, second, b)]
+            jobs = [await first.call("GET", a), await second.call("GET", b)]
             assert all(job["waitingReason"] is None for job in jobs if job["status"] != "queued")
+            assert not await waits_for_another(second, b)
             return [job["status"] for job in jobs] == ["processing"] * 2
 
         # One who waited for the other would be queued for as long as the call takes.
         await until(both_at_work, 20, every=0.02)
-        found = [await ended(api, first, a), await ended(api, second, b)]
-        found.append(await ended(api, third, await asked(api, third, url)))
-        again = await ended(api, first, await asked(api, first, url))
-        foreign = await api.get(a, headers=second | {"If-None-Match": "*"})
+        found = [await first.ended(a), await second.ended(b)]
+        found.append(await third.ended(await third.prompt(url)))
+        again = await first.ended(await first.prompt(url))
+        tag = (await given.api.get(a, headers=first.headers)).headers["ETag"]
+        foreign = [
+            await given.api.get(a, headers=second.headers | {"If-None-Match": known})
+            for known in ("*", tag)
+        ]
+        paid = [await costs(given, user) for user in given.users]
     assert [job["source"] for job in found] == ["model"] * 3
     assert again["source"] == "cache"
     assert len({frozenset(job) for job in found}) == 1
-    assert (foreign.status, foreign.headers["Cache-Control"]) == (404, "no-store")
-    assert "ETag" not in foreign.headers
-    connection = await asyncpg.connect(database_url)
-    try:
-        paid = [await connection.fetchrow(COSTS, user) for user in users]
-    finally:
-        await connection.close()
-    assert [row["calls"] for row in paid if row] == [1, 1, 1]
-    assert all(row["usd"] > 0 for row in paid if row)
+    assert [(one.status, one.headers["Cache-Control"]) for one in foreign] == [
+        (404, "no-store")
+    ] * 2
+    assert all("ETag" not in one.headers for one in foreign)
+    assert [one["calls"] for one in paid] == [1, 1, 1]
+    assert all(one["usd"] > 0 and one["purse"] == one["usd"] for one in paid)
     assert len(xai_stand_in.calls()) == 3
+
+
+async def test_where_users_share_the_one_who_asked_first_pays_alone(
+    database_url: str, tmp_path: Path, xai_stand_in: StandIn, picture_server: PictureServer
+) -> None:
+    """Who waits for the call and who comes later get its text, no cost, and nothing else of it."""
+    xai_stand_in.settings(latency_seconds=1.0)
+    url = picture_server.add("same.png", plain("teal"))
+    async with strangers(
+        database_url, tmp_path, xai_stand_in, picture_server, 3, cache_shared=True
+    ) as given:
+        first, second, third = given.users
+        a = await first.prompt(url)
+
+        async def asks() -> bool:
+            return bool((await costs(given, first))["calls"])
+
+        await until(asks, 20)
+        b = await second.prompt(url)
+        await until(lambda: waits_for_another(second, b), 20, every=0.02)
+        found = [await first.ended(a), await second.ended(b)]
+        paid = await costs(given, first)
+        c = await third.prompt(url)
+        found.append(await third.ended(c))
+        assert [job["source"] for job in found] == ["model", "cache", "cache"]
+        assert len({job["generatedPrompt"] for job in found}) == 1
+        assert [await costs(given, user) for user in given.users] == [paid, NOTHING, NOTHING]
+        assert paid["calls"] == 1
+        assert paid["purse"] == paid["usd"] > 0
+        known = {str(first.id), a.rpartition("/")[2], str(found[0]["rowId"])}
+        for user, path in ((second, b), (third, c)):
+            shown = [await user.call("GET", path), await user.call("GET", f"{path}/timeline")]
+            assert shown[1]["calls"] == []
+            assert not [one for one in known if one in json.dumps(shown)]
+            receipt = await user.call("GET", "/api/me")
+            assert not [one for one in known if one in json.dumps(receipt)]
+    assert len(xai_stand_in.calls()) == 1
+
+
+async def test_what_a_cancel_saves_is_told_by_the_users_own_calls(
+    database_url: str, database: Database, tmp_path: Path, xai_stand_in: StandIn,
+    picture_server: PictureServer,
+) -> None:  # fmt: skip
+    """What others have paid lately can be read from no receipt."""
+    url = picture_server.add("same.png", plain("teal"))
+    async with strangers(database_url, tmp_path, xai_stand_in, picture_server) as given:
+        first, _ = given.users
+        await first.ended(await first.prompt(url))
+        paid = await costs(given, first)
+        await OperatorStore(database).pause(None, "a test", "test")
+        saved = []
+        for user in given.users:
+            path = await user.prompt(url, cache="off")
+            saved.append((await user.call("DELETE", path))["receipt"]["savedUsd"])
+            timeline = json.dumps(await user.call("GET", f"{path}/timeline"))
+            assert ("savedUsd" in timeline) is (user is first)
+    assert saved == [round(paid["usd"], 6), None]
+
+
+async def test_the_idempotency_key_of_another_user_is_free(
+    database_url: str, tmp_path: Path, xai_stand_in: StandIn, picture_server: PictureServer
+) -> None:
+    """The same key and the same words make a job of one's own; the first one's answer stays."""
+    url = picture_server.add("same.png", plain("teal"))
+    async with strangers(
+        database_url, tmp_path, xai_stand_in, picture_server, at_work=False
+    ) as given:
+        made: list[tuple[str, Any]] = []
+        for user in (*given.users, given.users[0]):
+            row = await user.call("POST", "/api/rows", json={"targetUrl": url})
+            body = {"targetUrl": url} | ({"rowId": row["rowId"]} if len(made) < 2 else made[0][1])
+            key = {"Idempotency-Key": "the-same"}
+            answer = await user.call("POST", QUEUE, json=body, headers=key)
+            made.append((answer["promptJobId"], {"rowId": row["rowId"]}))
+    ids = [job for job, _ in made]
+    assert ids[0] == ids[2] != ids[1]

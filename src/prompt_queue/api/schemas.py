@@ -187,7 +187,7 @@ class Receipt(Answer):
     calls: int
     call_in_flight: bool = Field(description="A call to Grok is out and may still be charged.")
     saved_usd: float | None = Field(
-        description="What the call that is not made any more would have cost, by recent calls."
+        description="What the call that is not made any more would have cost, by your recent calls."
     )
 
 

@@ -83,7 +83,7 @@ async def _database(dsn: str, settings: "Settings") -> list[Finding]:
 
     try:
         database = await Database.open(dsn, size=1)
-    except DatabaseUnavailable as error:
+    except (DatabaseRefused, DatabaseUnavailable) as error:
         return [
             Finding(
                 "database",

@@ -15,12 +15,12 @@ from prompt_queue.cli.errors import CommandFailed, ExitCode
 from prompt_queue.cli.options import AsJson, DataDir
 from prompt_queue.cli.output import print_json, print_text
 from prompt_queue.cli.waiting import spinner
+from prompt_queue.simulator.key import DEFAULT_API_KEY, KEY_VARIABLE
 
 if TYPE_CHECKING:
     from prompt_queue.store.migrate import Report
 
 STAND_IN_PORT = 8090
-STAND_IN_KEY = "stand-in-key"
 
 
 def register(app: typer.Typer) -> None:
@@ -77,14 +77,19 @@ def simulate(
     latency: Annotated[float, typer.Option(help="Seconds that each answer takes.", min=0)] = 0.0,
     seed: Annotated[int, typer.Option(help="Seeds the dice of scripted faults.")] = 1,
     api_key: Annotated[
-        str | None, typer.Option(help=f"The one key that is accepted.  [default: {STAND_IN_KEY}]")
+        str | None,
+        typer.Option(
+            help="The one key that is accepted. Other accounts of the machine see it here, and not "
+            f"in the environment.  [default: {DEFAULT_API_KEY}]",
+            envvar=KEY_VARIABLE,
+        ),
     ] = None,
     as_json: AsJson = False,
 ) -> None:
     """Run the stand-in for xAI until Ctrl-C; its prompts are made up by a local program."""
     from prompt_queue.simulator.run import run_simulator
 
-    key_shown = STAND_IN_KEY if api_key is None else None
+    key_shown = DEFAULT_API_KEY if api_key is None else None
     out = sys.stdout
 
     def announce(bound: int) -> None:
@@ -102,7 +107,7 @@ def simulate(
                 port=port,
                 latency_seconds=latency,
                 seed=seed,
-                api_key=api_key or STAND_IN_KEY,
+                api_key=api_key or DEFAULT_API_KEY,
                 ready_fd=_told_port(announce),
             )
     except OSError as error:

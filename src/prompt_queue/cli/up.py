@@ -21,6 +21,7 @@ from prompt_queue.settings import (
     load_settings,
     variable_name,
 )
+from prompt_queue.simulator.key import KEY_VARIABLE
 
 PORT_PATIENCE_SECONDS = 10.0
 READY_SECONDS = 60.0
@@ -71,9 +72,8 @@ async def _run(settings: Settings, dsn: str) -> None:
             variable_name("xai_api_base"): f"http://127.0.0.1:{stand_in_port}/v1",
             variable_name("stand_in"): "true",
         }
-        command = (sys.executable, "-m", "prompt_queue.simulator", f"--port={stand_in_port}",
-                   f"--api-key={key}")  # fmt: skip
-        children.append(Child("stand-in", command, dict(os.environ)))
+        command = (sys.executable, "-m", "prompt_queue.simulator", f"--port={stand_in_port}")
+        children.append(Child("stand-in", command, dict(os.environ) | {KEY_VARIABLE: key}))
     if settings.wavespeed_api_key is None:
         stand_in_port, key = _free_port(), secrets.token_urlsafe(16)
         environment |= {
@@ -86,8 +86,9 @@ async def _run(settings: Settings, dsn: str) -> None:
             ),
         }
         painting = (sys.executable, "-m", "prompt_queue.simulator.wavespeed",
-                    f"--port={stand_in_port}", f"--api-key={key}", "--latency=1")  # fmt: skip
-        children.append(Child("picture stand-in", painting, dict(os.environ)))
+                    f"--port={stand_in_port}", "--latency=1")  # fmt: skip
+        own = dict(os.environ) | {KEY_VARIABLE: key}
+        children.append(Child("picture stand-in", painting, own))
     ours = (sys.executable, "-m", "prompt_queue")
     children.append(Child("server", (*ours, "serve"), environment))
     children += [

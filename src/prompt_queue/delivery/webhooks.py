@@ -3,20 +3,25 @@
 import asyncio
 import io
 import time
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
+from dataclasses import replace
 
 import aiohttp
 from yarl import URL
 
+from prompt_queue.delivery.payload import SECRET_PREFIX
 from prompt_queue.failpoints import reached, under_way
 from prompt_queue.guards.egress import AddressRefused, GuardedSession, OriginRefused
 from prompt_queue.guards.urls import UrlRefused, parse_webhook_url
-from prompt_queue.jobs.redaction import redact
+from prompt_queue.jobs.redaction import redact, without
 from prompt_queue.jobs.webhooks import Reply
 from prompt_queue.tracing import traceparent
 from prompt_queue.tracing.calls import STATUS, http_call, server_of
 
 MOST_ANSWER_BYTES = 512
+_READ_BEHIND = 256
+"""Bytes read beyond: a secret that begins before the limit is known by its whole length."""
+
 ANSWER_SECONDS = 2.0
 """How long the body of an answer is read, in seconds; its status alone decides."""
 
@@ -29,12 +34,17 @@ class WebhookSender:
         self._session = session
         self._seconds = seconds
 
-    async def send(self, url: str, headers: Mapping[str, str], body: bytes) -> Reply:
-        """What came of it; raises nothing but cancellation. A traced one tells its receiver."""
+    async def send(
+        self, url: str, headers: Mapping[str, str], body: bytes, secrets: Collection[str] = ()
+    ) -> Reply:
+        """What came of it, with none of these secrets; raises nothing but cancellation.
+
+        A traced one tells its receiver.
+        """
         with http_call("POST", None, server_of(url)) as span:
             here = traceparent()
             traced = headers if here is None else {**headers, "traceparent": here}
-            reply = await self._send(url, traced, body)
+            reply = _cleaned(await self._send(url, traced, body), secrets)
             span.note({STATUS: reply.status})
             if reply.error is not None:
                 span.fail(str(reply.status or "no_answer"))
@@ -73,21 +83,29 @@ class WebhookSender:
             )
 
 
-async def _beginning(response: aiohttp.ClientResponse) -> str | None:
-    """The first bytes of the body, without what looks like a secret."""
+async def _beginning(response: aiohttp.ClientResponse) -> str:
+    """The first bytes of the body, as they are, and some behind them."""
+    most = MOST_ANSWER_BYTES + _READ_BEHIND
     received = bytearray()
     try:
         async with asyncio.timeout(ANSWER_SECONDS):
-            async for chunk in response.content.iter_chunked(MOST_ANSWER_BYTES):
+            async for chunk in response.content.iter_chunked(most):
                 received += chunk
-                if len(received) >= MOST_ANSWER_BYTES:
+                if len(received) >= most:
                     # What may follow is not read, so the connection cannot be used again.
                     response.close()
                     break
     except (TimeoutError, aiohttp.ClientError, OSError):
         response.close()
-    text = bytes(received[:MOST_ANSWER_BYTES]).decode("utf-8", "replace").replace("\x00", "")
-    return redact(text, MOST_ANSWER_BYTES).strip() or None
+    return bytes(received[:most]).decode("utf-8", "replace").replace("\x00", "")
+
+
+def _cleaned(reply: Reply, secrets: Collection[str]) -> Reply:
+    """Its answer short, without these secrets and what looks like one."""
+    # A receiver may well write its secret without the beginning that all of them have.
+    bare = [secret.removeprefix(SECRET_PREFIX) for secret in secrets]
+    shown = redact(without(reply.answer or "", [*secrets, *bare]), MOST_ANSWER_BYTES).strip()
+    return replace(reply, answer=shown or None)
 
 
 def _judged(status: int) -> str | None:

@@ -7,6 +7,7 @@ from prompt_queue.generation.models import price_of
 from prompt_queue.jobs.outcome import Usage
 
 TICKS_PER_USD = 10_000_000_000
+_MOST_TICKS = 1_000_000 * TICKS_PER_USD
 _MOST_TOKENS = 2**31 - 1
 
 
@@ -56,4 +57,4 @@ def _count(value: object) -> int | None:
 def _cost_in_ticks(value: object) -> Decimal | None:
     if isinstance(value, bool) or not isinstance(value, int):
         return None
-    return Decimal(value) / TICKS_PER_USD if 0 <= value < 10**18 else None
+    return Decimal(value) / TICKS_PER_USD if 0 <= value < _MOST_TICKS else None

@@ -17,7 +17,7 @@ class SettingsError(Exception):
 
 # Read by single modules at the edge of a process, not part of the tree.
 PROCESS_VARIABLES = frozenset(
-    {PREFIX + "FAILPOINTS", PREFIX + "LIFELINE_FD", PREFIX + "POSTGRES_USER"}
+    PREFIX + name for name in ("FAILPOINTS", "LIFELINE_FD", "POSTGRES_USER", "STAND_IN_KEY")
 )
 # Read by prompt_queue.client in programs that may well share their environment with the command.
 CLIENT_VARIABLES = frozenset({PREFIX + "URL", PREFIX + "TOKEN"})

@@ -1,5 +1,6 @@
 """``python -m prompt_queue.simulator``: serve the stand-in until told to stop."""
 
+from prompt_queue.simulator.key import given_key
 from prompt_queue.simulator.run import arguments, run_simulator
 
 
@@ -9,7 +10,7 @@ def main() -> None:
     run_simulator(
         host=given.host,
         port=given.port,
-        api_key=given.api_key,
+        api_key=given_key(),
         latency_seconds=given.latency,
         seed=given.seed,
         ready_fd=given.ready_fd,

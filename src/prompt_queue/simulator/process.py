@@ -13,6 +13,7 @@ from types import TracebackType
 from typing import Any, Self
 from urllib.parse import urlsplit
 
+from prompt_queue.simulator.key import DEFAULT_API_KEY, KEY_VARIABLE
 from prompt_queue.simulator.lifeline import LIFELINE_VARIABLE
 
 START_SECONDS = 30.0
@@ -28,7 +29,7 @@ class StandInError(Exception):
 class _OwnProcess:
     """A stand-in that this process started, and the pipe on which its life hangs."""
 
-    def __init__(self, module: str, arguments: list[str]) -> None:
+    def __init__(self, module: str, arguments: list[str], api_key: str) -> None:
         lifeline, self._lifeline = os.pipe()
         self._ready, ready = os.pipe()
         self._output = tempfile.TemporaryFile()  # noqa: SIM115  (closed by stop)
@@ -39,7 +40,7 @@ class _OwnProcess:
                 stdin=subprocess.DEVNULL,
                 stdout=self._output,
                 stderr=subprocess.STDOUT,
-                env=os.environ | {LIFELINE_VARIABLE: str(lifeline)},
+                env=os.environ | {LIFELINE_VARIABLE: str(lifeline), KEY_VARIABLE: api_key},
                 pass_fds=(lifeline, ready),
             )
         except BaseException:
@@ -105,7 +106,7 @@ class StandIn:
     def start(
         cls,
         *,
-        api_key: str = "stand-in-key",
+        api_key: str = DEFAULT_API_KEY,
         latency_seconds: float = 0.0,
         seed: int = 1,
         port: int = 0,
@@ -121,16 +122,16 @@ class StandIn:
             [
                 f"--host={_LOOPBACK if host == _LOOPBACK else '0.0.0.0'}",  # noqa: S104
                 f"--port={port}",
-                f"--api-key={api_key}",
                 f"--latency={latency_seconds}",
                 f"--seed={seed}",
             ],
+            api_key,
         )
         bound = process.wait_ready()
         return cls(f"http://{host}:{bound}{cls.path}", api_key, process=process)
 
     @classmethod
-    def attach(cls, base_url: str, api_key: str = "stand-in-key") -> Self:
+    def attach(cls, base_url: str, api_key: str = DEFAULT_API_KEY) -> Self:
         """Return a handle on a running stand-in; `stop` does not end that one."""
         return cls(base_url.rstrip("/"), api_key)
 

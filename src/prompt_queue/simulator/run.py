@@ -13,12 +13,12 @@ from collections.abc import Callable
 from aiohttp import web
 from PIL import Image
 
+from prompt_queue.simulator.key import DEFAULT_API_KEY
 from prompt_queue.simulator.lifeline import hold_lifeline
 from prompt_queue.simulator.pictures import Pictures
 from prompt_queue.simulator.server import build_app
 from prompt_queue.simulator.state import Settings, State
 
-DEFAULT_API_KEY = "stand-in-key"
 LONGEST_FAREWELL_SECONDS = 0.8
 HANDLER_GRACE_SECONDS = 0.2
 BACKLOG = 1_024
@@ -126,11 +126,10 @@ def run_simulator(
 
 
 def arguments(program: str) -> argparse.Namespace:
-    """What a stand-in is started with."""
+    """What a stand-in is started with, beside its key."""
     parser = argparse.ArgumentParser(prog=f"python -m {program}")
     parser.add_argument("--host", default="127.0.0.1")
     parser.add_argument("--port", type=int, default=0, help="0 takes any free port")
-    parser.add_argument("--api-key", default=DEFAULT_API_KEY, help="the one key that is accepted")
     parser.add_argument("--latency", type=float, default=0.0, help="seconds each answer takes")
     parser.add_argument("--seed", type=int, default=1, help="seeds fault probability and jitter")
     parser.add_argument(

@@ -91,7 +91,8 @@ class DeliveryStation:
         draw = random.random()  # noqa: S311 - jitter
         try:
             body = body_of(claim, self._base_url)
-            reply = await self._sender.send(claim.url, headers_of(claim, body), body)
+            headers = headers_of(claim, body)
+            reply = await self._sender.send(claim.url, headers, body, claim.secrets)
         except Exception as error:  # noqa: BLE001 - a bug must not stop the others
             log(Event.JOB_CRASHED, level="error", message_id=str(claim.job_id), exc_info=error)
             reply = Reply(milliseconds=0, error="Something went wrong on our side.")

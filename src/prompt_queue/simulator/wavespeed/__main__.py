@@ -4,6 +4,7 @@ from collections.abc import Callable
 
 from aiohttp import web
 
+from prompt_queue.simulator.key import given_key
 from prompt_queue.simulator.run import arguments, serve_until_stopped
 from prompt_queue.simulator.wavespeed.life import Pace
 from prompt_queue.simulator.wavespeed.server import WaveSpeed, build_app
@@ -14,7 +15,7 @@ def main() -> None:
     given = arguments("prompt_queue.simulator.wavespeed")
 
     def build() -> tuple[web.Application, Callable[[int], None]]:
-        wavespeed = WaveSpeed(given.api_key, Pace(given.latency), given.seed)
+        wavespeed = WaveSpeed(given_key(), Pace(given.latency), given.seed)
 
         def bound(port: int) -> None:
             wavespeed.port = port

@@ -7,19 +7,29 @@ from typing import Any
 
 SUBMIT = frozenset({
     "drop_request", "drop_reply", "hang", "status", "status_after", "html_after", "rate_limit",
-    "credits", "unauthorized", "code_in_200", "delay",
+    "credits", "unauthorized", "code_in_200", "delay", "echo",
 })  # fmt: skip
-"""While a submit is answered. With `drop_reply`, `hang` and `*_after` the task exists."""
+"""While a submit is answered; `echo` refuses with all that it was sent. With `drop_reply`, `hang`
+and `*_after` the task exists."""
 
 TASK = frozenset({
     "fail", "fail_passing", "nsfw", "never", "flap", "odd_status", "cancelled", "gone",
-    "no_outputs", "object_outputs", "broken_output", "lost_output",
+    "no_outputs", "object_outputs", "broken_output", "lost_output", "answer",
 })  # fmt: skip
-"""What becomes of the task: `gone` is a result that is not found, `lost_output` a file."""
+"""What becomes of the task: `gone` is a result that is not found, `lost_output` a file; in all that
+is said of the task the fields of `body` replace those of an `answer`."""
 
 WEBHOOK = frozenset({"no_webhook", "late_webhook", "twice", "bad_signature", "tampered"})
-KINDS = tuple(sorted(SUBMIT | TASK | WEBHOOK))
-_FIELDS = frozenset({"fault", "times", "probability", "status", "seconds", "model", "text"})
+RESULT = frozenset({"result_echo"})
+TICKET = frozenset({"ticket_echo", "upload_elsewhere"})
+"""Where an upload may go: elsewhere is what `text` says."""
+
+PUT = frozenset({"put_echo"})
+FILE = frozenset({"redirect_output"})
+"""The file of an output is said to be where `text` says."""
+
+KINDS = tuple(sorted(SUBMIT | TASK | WEBHOOK | RESULT | TICKET | PUT | FILE))
+_FIELDS = frozenset({"fault", "times", "probability", "status", "seconds", "model", "text", "body"})
 
 
 class FaultError(ValueError):
@@ -37,6 +47,7 @@ class Fault:
     seconds: float = 3.0
     model: str | None = None
     text: str | None = None
+    body: dict[str, Any] | None = None
     used: int = 0
 
 
@@ -54,10 +65,11 @@ def parse_script(document: Any) -> list[Fault]:
             fault = Fault(**entry)
             numbers = (fault.times, fault.probability, fault.status, fault.seconds)
             fits = all(isinstance(n, int | float) and n >= -1 for n in numbers)
+            fits = fits and isinstance(fault.body, dict | None)
         except TypeError:
             fits = False
         if not fits:
-            raise FaultError("times, probability, status and seconds are numbers.")
+            raise FaultError("times, probability, status, seconds are numbers, body an object.")
         found.append(fault)
     return found
 

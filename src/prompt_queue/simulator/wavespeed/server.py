@@ -13,10 +13,16 @@ from prompt_queue.simulator.auth import may_administer
 from prompt_queue.simulator.sending import reset
 from prompt_queue.simulator.wavespeed import catalogue
 from prompt_queue.simulator.wavespeed.admin import Played, admin_routes
+from prompt_queue.simulator.wavespeed.echoes import echo
 from prompt_queue.simulator.wavespeed.faults import (
+    FILE,
+    PUT,
+    RESULT,
     SUBMIT,
     TASK,
+    TICKET,
     WEBHOOK,
+    Fault,
     FaultScript,
 )
 from prompt_queue.simulator.wavespeed.life import Lives, Pace
@@ -26,6 +32,12 @@ from prompt_queue.simulator.wavespeed.webhooks import Webhooks
 MAX_BODY_BYTES = 30 * 1024 * 1024
 LABEL = {"X-Stand-In": "prompt-queue"}
 _MINUTE = 60.0
+_REFUSALS = {
+    "rate_limit": (429, 429, "Too Many Requests"),
+    "credits": (400, 400, "Insufficient credits. Please top up your account."),
+    "unauthorized": (401, 401, "Invalid API key"),
+    "code_in_200": (200, 429, "Too Many Requests"),
+}
 
 
 def _envelope(status: int, data: Any = None, message: str = "success", code: int | None = None
@@ -71,7 +83,8 @@ class WaveSpeed(Played):
         log.outcome = f"fault:{kind}" if fault else "open"
         if fault and kind == "delay":
             await asyncio.sleep(fault.seconds)
-        refused = self._refusal(kind, fault.status if fault else 500) or self._too_many()
+        refused = await self._refusal(request, fault) if fault else None
+        refused = refused or self._too_many()
         if refused is not None:
             return refused
         if kind == "drop_request":
@@ -84,29 +97,22 @@ class WaveSpeed(Played):
             return _envelope(400, None, "invalid JSON")
         except catalogue.Unfit as unfit:
             return _envelope(400, None, str(unfit))
-        log.prompt, log.image_count = str(inputs["prompt"]), len(images)
+        log.prompt, log.image_count, log.inputs = str(inputs["prompt"]), len(images), inputs
+        log.webhook = request.query.get("webhook")
         later = self.faults.draw(TASK | WEBHOOK, name)
-        task = self.tasks.begin(
-            log, model, inputs, images, webhook=request.query.get("webhook"), fault=later
-        )
+        task = self.tasks.begin(log, model, inputs, images, webhook=log.webhook, fault=later)
         if later is not None:
             log.outcome = f"fault:{later.fault}" if log.outcome == "open" else log.outcome
         self.lives.begin(task)
         return await self._answer(request, task, kind, fault.status if fault else 500)
 
-    def _refusal(self, kind: str, status: int) -> web.Response | None:
-        match kind:
-            case "status":
-                return _envelope(status, None, "Internal server error")
-            case "rate_limit":
-                return _envelope(429, None, "Too Many Requests")
-            case "credits":
-                return _envelope(400, None, "Insufficient credits. Please top up your account.")
-            case "unauthorized":
-                return _envelope(401, None, "Invalid API key")
-            case "code_in_200":
-                return _envelope(200, None, "Too Many Requests", code=429)
-        return None
+    async def _refusal(self, request: web.Request, fault: Fault) -> web.Response | None:
+        if fault.fault == "echo":
+            return await echo(request, fault)
+        if fault.fault == "status":
+            return _envelope(fault.status, None, "Internal server error")
+        status, code, message = _REFUSALS.get(fault.fault, (0, 0, ""))
+        return _envelope(status, None, message, code=code) if status else None
 
     def _too_many(self) -> web.Response | None:
         if self.pictures_a_minute is None:
@@ -139,6 +145,9 @@ class WaveSpeed(Played):
         task = self.tasks.by_id.get(request.match_info["id"])
         if task is None or (task.fault and task.fault.fault == "gone" and task.is_over):
             return _envelope(404, None, "prediction not found")
+        fault = self.faults.draw(RESULT, task.model.name)
+        if fault is not None:
+            return await echo(request, fault)
         task.looks += 1
         return _envelope(200, task.as_json(self.base))
 
@@ -168,16 +177,22 @@ class WaveSpeed(Played):
 
     async def ticket(self, request: web.Request) -> web.Response:
         """POST for an upload: where to put the bytes, and where they will be."""
+        fault = self.faults.draw(TICKET, "")
+        if fault is not None and fault.fault == "ticket_echo":
+            return await echo(request, fault)
         asked = json.loads(await request.read())
         name = self.tasks.keep(b"", str(asked.get("content_type") or "image/jpeg"))
         return _envelope(200, {
             "download_url": f"{self.base}/media/{name}",
-            "upload": {"method": "PUT", "url": f"{self.base}/put/{name}",
+            "upload": {"method": "PUT", "url": fault.text if fault else f"{self.base}/put/{name}",
                        "headers": {"X-Upload-Ticket": name}},
         })  # fmt: skip
 
     async def put(self, request: web.Request) -> web.Response:
         """PUT of the bytes; our key must not come with them."""
+        fault = self.faults.draw(PUT, "")
+        if fault is not None:
+            return await echo(request, fault)
         name = request.match_info["name"]
         if name not in self.tasks.files or request.headers.get("X-Upload-Ticket") != name:
             return web.Response(status=403)
@@ -188,6 +203,9 @@ class WaveSpeed(Played):
 
     async def file(self, request: web.Request) -> web.Response:
         """GET of an upload or an output."""
+        fault = self.faults.draw(FILE, "")
+        if fault is not None:
+            return web.Response(status=302, headers={"Location": fault.text or ""})
         found = self.tasks.files.get(request.match_info["name"])
         if found is None:
             return web.Response(status=404)

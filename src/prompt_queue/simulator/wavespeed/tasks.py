@@ -19,6 +19,8 @@ class Submit:
     at_monotonic: float
     model: str
     prompt: str = ""
+    inputs: Mapping[str, Any] = field(default_factory=dict)
+    webhook: str | None = None
     image_count: int = 0
     status: int | None = None
     outcome: str = "open"
@@ -67,7 +69,8 @@ class Task:
             "executionTime": round((time.monotonic() - self.begun_at) * 1000),
             "timings": {"inference": 0},
         }
-        return shown | ({"input": dict(self.inputs)} if with_inputs else {})
+        shown |= {"input": dict(self.inputs)} if with_inputs else {}
+        return shown | (self.fault.body if self.fault and self.fault.body else {})
 
 
 class Tasks:

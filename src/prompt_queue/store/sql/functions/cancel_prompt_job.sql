@@ -1,6 +1,6 @@
 -- Cancels one job, final in the database at once; with p_user_id only if it is that user's.
 -- The event's savedUsd is what the call would have cost that is not made any more, by the mean of
--- the last ten; absent where a call is in flight or nothing is known.
+-- the user's last ten: what others pay is theirs to know. Absent where a call is in flight or nothing is known.
 -- outcome: cancelled, already_cancelled, already_final (completed or failed first) or not_found.
 create or replace function public.cancel_prompt_job(p_job_id uuid, p_user_id uuid default null)
 returns table (outcome text, status text, spent_usd numeric, calls bigint, call_in_flight boolean)
@@ -38,7 +38,7 @@ begin
       select round(avg(c.cost_usd), 6) into v_saved
       from (
         select l.cost_usd from public.provider_calls l
-        where l.cost_usd is not null
+        where l.user_id = v_job.user_id and l.leg = 'prompt' and l.cost_usd is not null
         order by l.started_at desc
         limit 10
       ) c;
