@@ -82,7 +82,8 @@ HERE: Final = "http://localhost"
 LINKS: Final = {
     "https://a.example/x": True, "http://a.example": True, "/ops/jobs": True, "?theme=dark": True,
     "javascript:x()": False, "JaVaScRiPt:x()": False, "java\tscript:x()": False,
-    " javascript:x()": False, "\x01javascript:x()": False, "data:text/html,x": False, "vbscript:x": False,
+    " javascript:x()": False, "\x01javascript:x()": False, "data:text/html,x": False,
+    "vbscript:x": False,
     "blob:http://a/x": False, "file:///etc/passwd": False, "http://[": False,
 }  # fmt: skip
 
@@ -126,7 +127,8 @@ def test_a_path_of_our_own_never_names_another_host(
 @pytest.mark.parametrize(
     ("words", "end"),
     [("plain", ""), ("a\u202eb", "\u202c"), ("a\u202eb\u202c", ""),
-     ("\u2066a\u202eb", "\u202c\u2069"), ("\u2066a\u202eb\u2069", ""), ("\u202ea\u2069", "\u202c"), ("\u202c\u2069", "")],
+     ("\u2066a\u202eb", "\u202c\u2069"), ("\u2066a\u202eb\u2069", ""),
+     ("\u202ea\u2069", "\u202c"), ("\u202c\u2069", "")],
 )  # fmt: skip
 def test_words_that_turn_others_around_end_with_their_quotes(
     js: Call, words: str, end: str
