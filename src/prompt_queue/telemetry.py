@@ -50,6 +50,10 @@ class Event(StrEnum):
     WEBHOOK_DELIVERED = "webhook.delivered", "The receiver took the message."
     WEBHOOK_FAILED = "webhook.failed", "The receiver did not take the message; it is sent again."
     WEBHOOK_GIVEN_UP = "webhook.given_up", "The message is not sent again."
+    WEBHOOK_ENDPOINT_CHANGED = (
+        "webhook.endpoint_changed",
+        "A user made, changed or deleted an endpoint, or has a new secret; `act` says which.",
+    )
     WEBHOOK_ENDPOINT_DISABLED = (
         "webhook.endpoint_disabled",
         "An endpoint is gone, or has failed for days; nothing is sent there any more.",
@@ -83,6 +87,10 @@ class Event(StrEnum):
         "The metrics port of a worker is not to be had; it works on without.",
     )
     SERVER_STARTED = "server.started", "The HTTP server answers from now on."
+    ACCESS_REFUSED = (
+        "access.refused",
+        "Somebody was not let in; `more` is how many of this code since the line before.",
+    )
     SERVER_ERROR = "server.error", "A bug of ours, with its traceback; the client got a 500."
     TRACING_UNAVAILABLE = (
         "tracing.unavailable",

@@ -19,7 +19,7 @@ from prompt_queue.settings import DEMO_USER_ID
 from prompt_queue.store.database import Database
 from prompt_queue.store.limit_store import EVERYBODY, LimitStore, UserLimits
 from tests.api.conftest import CRON_SECRET
-from tests.api.running import QUEUE, Api, complete, running
+from tests.api.running import QUEUE, Api, complete, fail, running
 from tests.conftest import until
 
 EVERYBODYS = "/api/ops/users/everybody/limits"
@@ -135,6 +135,40 @@ async def test_open_jobs_are_counted(api: Api, demo: UUID) -> None:
     assert (await api.enqueue(demo)).status == 202
 
 
+async def test_a_retry_is_an_open_job_too(api: Api, demo: UUID) -> None:
+    """Who has failed jobs does not have more at once by retrying them; operators may."""
+    failed = [await api.queued(demo) for _ in range(4)]
+    store = api.parts.prompt_store
+    for _ in failed:
+        await fail(store)
+    await limited(api, queued=2)
+    replies = await asyncio.gather(*(api.post(f"{QUEUE}/{job}/retry") for job in failed))
+    assert sorted(reply.status for reply in replies) == [202, 202, 429, 429]
+    refused = next(reply for reply in replies if reply.status == 429)
+    assert (refused.body["code"], "2 open jobs" in refused.body["detail"]) == (
+        "too_many_queued", True,
+    )  # fmt: skip
+    left = [job for job, reply in zip(failed, replies, strict=True) if reply.status == 429]
+    assert (await api.get(f"{QUEUE}/{left[0]}")).body["status"] == "failed"
+    assert await store.retry(UUID(left[0]), None, "operator") == "retried"
+
+
+async def test_a_retried_picture_is_an_open_job_too(api_with_pictures: Api, demo: UUID) -> None:
+    """Each failed picture of the job counts, so all of them are made anew or none."""
+    api = api_with_pictures
+    body = {"rowId": str(demo), "prompt": "Blue.", "targetUrl": "https://images.example.com/a.jpg"}
+    made = await api.post("/api/jobs/create", json=body | {"count": 2})
+    job = made.body["jobId"]
+    connection = await asyncpg.connect(api.parts.prompt_store.database.dsn)
+    await connection.execute("update picture_jobs set status = 'failed', error = 'odd'")
+    await connection.close()
+    await limited(api, queued=1)
+    refused = await api.post(f"/api/jobs/{job}/retry")
+    assert (refused.status, refused.body["code"]) == (429, "too_many_queued")
+    await limited(api, queued=2)
+    assert (await api.post(f"/api/jobs/{job}/retry")).status == 202
+
+
 async def test_a_repeated_request_is_not_a_second_job(api: Api, demo: UUID) -> None:
     """With its key, the first answer comes again, also where there is no room."""
     await limited(api, queued=1)
@@ -207,20 +241,24 @@ async def test_streams_are_counted(database_url: str, tmp_path: Path, demo: UUID
 
 
 async def test_an_operator_limits_a_user(api: Api) -> None:
-    """All four at once; what was spent today stands beside them; the audit says who."""
+    """All four at once; what was spent today stands beside them; the audit says who and why."""
     mine = f"/api/ops/users/{DEMO_USER_ID}/limits"
     wanted = {"usdPerDay": 2.5, "picturesPerDay": 10, "queued": 5, "requestsPerSecond": 20}
-    said = await api.call("PUT", mine, json=wanted, headers=OPERATOR)
+    why = {"reason": "a bill of last week"}
+    said = await api.call("PUT", mine, json=wanted | why, headers=OPERATOR)
     assert said.status == 200, said.content
     assert said.body == wanted | {"changed": True, "spentTodayUsd": 0.0}
     assert await api.parts.limit_store.of(DEMO_USER_ID) == UserLimits(
         usd_a_day=Decimal("2.5"), pictures_a_day=10, queued=5, requests_a_second=20.0
     )
     assert (await api.get(EVERYBODYS, headers=OPERATOR)).body["queued"] is None
-    assert (await api.call("DELETE", mine, headers=OPERATOR)).body["changed"] is True
+    forget = f"{mine}?reason=it+was+paid"
+    assert (await api.call("DELETE", forget, headers=OPERATOR)).body["changed"] is True
     assert (await api.get(mine, headers=OPERATOR)).body["queued"] is None
-    acts = [one["act"] for one in (await api.get("/api/ops/audit", headers=OPERATOR)).body["data"]]
-    assert acts[:2] == ["limited_user", "limited_user"]
+    acts = (await api.get("/api/ops/audit", headers=OPERATOR)).body["data"]
+    assert [one["act"] for one in acts] == ["limited_user", "limited_user"]
+    assert acts[0]["reason"] == f"it was paid: {DEMO_USER_ID}: as everybody"
+    assert acts[1]["reason"].startswith(f"a bill of last week: {DEMO_USER_ID}: 2.5 USD and 10")
 
 
 async def test_a_limit_that_makes_no_sense_is_refused(api: Api) -> None:

@@ -42,10 +42,10 @@ class Needs:
             caller = _CRON
         else:
             caller = await parts.identity.identify(request)
+        request.state.caller = caller
         self._check(caller, request, parts)
         if not OPERATION & {*self.scopes}:
             await _count(caller, request, parts)
-        request.state.caller = caller
         return caller
 
     def _check(self, caller: Caller, request: Request, parts: Parts) -> None:
@@ -95,8 +95,8 @@ class NeedsJob(Needs):
             owner=found.user_id,
             expires_at=found.expires_at,
         )
-        await _count(caller, request, parts)
         request.state.caller = caller
+        await _count(caller, request, parts)
         return caller
 
 

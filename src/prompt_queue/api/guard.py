@@ -13,6 +13,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from prompt_queue.api.bodies import is_json
 from prompt_queue.api.cors import ANSWER_HEADERS
 from prompt_queue.api.problems import Problem, database_away, problem_response
+from prompt_queue.api.refusals import REFUSING, Refusals
 from prompt_queue.api.traffic import note_request
 from prompt_queue.guards.callbacks import CALLBACK_PATH
 from prompt_queue.jobs.ids import new_id
@@ -41,6 +42,7 @@ class Envelope:
 
     def __init__(self, app: ASGIApp, base_url: str) -> None:
         self._app = app
+        self._refusals = Refusals()
         self._headers = _EVERYWHERE | (_HTTPS_ALONE if base_url.startswith("https:") else {})
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -50,18 +52,16 @@ class Envelope:
         offered = Headers(scope=scope).get("x-request-id", "")
         request_id = offered if _REQUEST_ID.fullmatch(offered) else str(new_id())
         scope.setdefault("state", {})["request_id"] = request_id
-        started, begun, status = False, time.monotonic(), 499
+        started, begun, status, code = False, time.monotonic(), 499, ""
 
         async def send_dressed(message: Message) -> None:
-            nonlocal started, status
+            nonlocal started, status, code
             if message["type"] == "http.response.start":
                 started, status = True, message["status"]
+                headers = MutableHeaders(scope=message)
+                code = headers.get("x-error-code", "")
                 more = scope["state"].get(ANSWER_HEADERS, {})
-                _dress(
-                    MutableHeaders(scope=message),
-                    {"X-Request-Id": request_id, **self._headers},
-                    more,
-                )
+                _dress(headers, {"X-Request-Id": request_id, **self._headers}, more)
             await send(message)
 
         with structlog.contextvars.bound_contextvars(request_id=request_id):
@@ -77,6 +77,8 @@ class Envelope:
                 await response(scope, receive, send_dressed)
             finally:
                 note_request(scope, status, time.monotonic() - begun)
+                if status in REFUSING:
+                    self._refusals.note(scope, status, code)
 
 
 def _dress(headers: MutableHeaders, always: Mapping[str, str], more: Mapping[str, str]) -> None:

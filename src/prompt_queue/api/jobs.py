@@ -31,6 +31,7 @@ from prompt_queue.api.picture_schemas import (
 )
 from prompt_queue.api.picture_views import picture_job_view, receipt_view
 from prompt_queue.api.problems import Problem, documented
+from prompt_queue.api.room import refuse_retry
 from prompt_queue.api.streams import ALSO_STREAMED
 from prompt_queue.api.views import answer
 from prompt_queue.jobs.picture import PictureRow, PictureStatus, status_of_all
@@ -149,13 +150,15 @@ async def cancel_job(job_id: PictureJobId, parts: PartsOf, caller: Canceller) ->
     status_code=202,
     response_model=PictureJobView,
     responses=documented(
-        *_WRITE, "job_not_found", "invalid_id", "not_failed", "unsupported_media_type"
+        *_WRITE, "job_not_found", "invalid_id", "not_failed", "too_many_queued",
+        "unsupported_media_type",
     ),
-)
+)  # fmt: skip
 async def retry_job(job_id: PictureJobId, parts: PartsOf, caller: Enqueuer) -> Response:
     """With all their retries; a prompt that failed is asked for again first."""
     found = job_id_of(job_id, "jobId")
     outcome = await parts.picture_store.retry(found, caller.user_id, caller.actor)
+    await refuse_retry(parts, caller.user_id, outcome)
     if outcome == "not_found":
         raise no_such_job(found)
     if outcome == "not_failed":

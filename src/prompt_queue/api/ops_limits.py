@@ -4,7 +4,7 @@ from decimal import Decimal
 from typing import Annotated
 from uuid import UUID
 
-from fastapi import APIRouter, Depends, Path, Request, Response
+from fastapi import APIRouter, Depends, Path, Query, Request, Response
 from pydantic import BaseModel, ConfigDict, Field
 from pydantic.alias_generators import to_camel
 
@@ -38,6 +38,7 @@ class LimitsRequest(BaseModel):
     pictures_per_day: int | None = Field(default=None, ge=0, lt=2**31)
     queued: int | None = Field(default=None, ge=0, lt=2**31)
     requests_per_second: float | None = Field(default=None, gt=0, lt=1_000_000)
+    reason: str | None = Field(default=None, max_length=500, description="For the audit.")
 
 
 class LimitsView(BaseModel):
@@ -83,7 +84,9 @@ async def set_limits(user: User, request: Request, parts: PartsOf, caller: Calle
         requests_a_second=wanted.requests_per_second,
     )
     whom = _user(user)
-    changed = await parts.limit_store.set(whom, limits, by_hand=True, actor=caller.actor)
+    changed = await parts.limit_store.set(
+        whom, limits, by_hand=True, actor=caller.actor, reason=wanted.reason
+    )
     return await _view(parts, whom, changed=changed)
 
 
@@ -94,10 +97,15 @@ async def set_limits(user: User, request: Request, parts: PartsOf, caller: Calle
     responses=documented(*_WRITE),
     dependencies=[Depends(require_ops_write)],
 )
-async def forget_limits(user: User, parts: PartsOf, caller: CallerOf) -> Response:
+async def forget_limits(
+    user: User,
+    parts: PartsOf,
+    caller: CallerOf,
+    reason: Annotated[str | None, Query(max_length=500, description="For the audit.")] = None,
+) -> Response:
     """For `everybody`: the settings hold again from the next start of a process on."""
     whom = _user(user)
-    changed = await parts.limit_store.forget(whom, caller.actor)
+    changed = await parts.limit_store.forget(whom, caller.actor, reason)
     return await _view(parts, whom, changed=changed)
 
 

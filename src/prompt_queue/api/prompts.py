@@ -22,7 +22,7 @@ from prompt_queue.api.job_ids import JobId, job_id_of, no_such_job
 from prompt_queue.api.parts import Parts
 from prompt_queue.api.problems import Problem, documented
 from prompt_queue.api.requests import EnqueueRequest
-from prompt_queue.api.room import ROOM, check_room, too_much
+from prompt_queue.api.room import ROOM, check_room, refuse_retry, too_much
 from prompt_queue.api.schemas import (
     Accepted,
     Cancelled,
@@ -211,13 +211,15 @@ async def cancel_job(job_id: JobId, parts: PartsOf, caller: Canceller) -> Respon
     status_code=202,
     response_model=Accepted,
     responses=documented(
-        *_WRITE, "job_not_found", "invalid_id", "not_failed", "unsupported_media_type"
+        *_WRITE, "job_not_found", "invalid_id", "not_failed", "too_many_queued",
+        "unsupported_media_type",
     ),
-)
+)  # fmt: skip
 async def retry_job(job_id: JobId, parts: PartsOf, caller: Enqueuer) -> Response:
     """Back into the queue with all its retries."""
     found = job_id_of(job_id)
     outcome = await parts.prompt_store.retry(found, caller.user_id, caller.actor)
+    await refuse_retry(parts, caller.user_id, outcome)
     if outcome == "not_found":
         raise no_such_job(found)
     if outcome == "not_failed":

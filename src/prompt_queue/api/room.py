@@ -2,6 +2,7 @@
 
 import math
 from typing import Final
+from uuid import UUID
 
 from prompt_queue.api.parts import Parts
 from prompt_queue.api.problems import Problem
@@ -25,6 +26,13 @@ async def check_room(parts: Parts) -> None:
     else:
         return
     raise Problem("queue_full", f"{said}; try again shortly.", retry_after=_LOOK_AGAIN_SECONDS)
+
+
+async def refuse_retry(parts: Parts, user: UUID, outcome: str) -> None:
+    """Raises Problem where a retry would be one open job too many."""
+    if outcome == "too_many_queued":
+        limits = await parts.limit_store.of(user)
+        raise too_much(TooMuch(outcome, limits.queued or 0, None))
 
 
 def too_much(error: TooMuch) -> Problem:

@@ -7,6 +7,7 @@ from fastapi import APIRouter, Path, Request, Response
 
 from prompt_queue.api.auth import Enqueuer, PartsOf, Reader
 from prompt_queue.api.bodies import documented_body, json_body
+from prompt_queue.api.callers import Caller
 from prompt_queue.api.problems import Problem, documented
 from prompt_queue.api.requests import parse_uuid
 from prompt_queue.api.views import answer
@@ -22,6 +23,7 @@ from prompt_queue.api.webhook_schemas import (
 )
 from prompt_queue.api.webhook_urls import usable_url
 from prompt_queue.store.webhook_store import Endpoint
+from prompt_queue.telemetry import Event, log
 
 router = APIRouter(tags=["webhooks"])
 _BODY = ("malformed_json", "body_too_large", "unsupported_media_type", "body_timeout")
@@ -55,6 +57,7 @@ async def create_endpoint(request: Request, parts: PartsOf, caller: Enqueuer) ->
     made = await parts.webhook_store.create(caller.user_id, url, wanted.events, wanted.description)
     if made is None:
         raise Problem("too_many_endpoints", "You have 20 endpoints already; delete one first.")
+    _note("created", made.id, caller)
     here = {"Location": f"{parts.base_url}/api/webhooks/endpoints/{made.id}"}
     return answer(NewEndpointView(**_view(made).model_dump(), secret=made.secret), 201, here)
 
@@ -100,8 +103,9 @@ async def change_endpoint(
     named: dict[str, Any] = change.model_dump(mode="json", include=change.model_fields_set)
     if named.get("url"):
         named["url"] = usable_url(parts, named["url"], "url")
-    found = await parts.webhook_store.change(wanted, named, caller.user_id)
-    return answer(_view(found or _missing(wanted)))
+    found = await parts.webhook_store.change(wanted, named, caller.user_id) or _missing(wanted)
+    _note("changed", wanted, caller, fields=sorted(named))
+    return answer(_view(found))
 
 
 @router.delete(
@@ -115,6 +119,7 @@ async def delete_endpoint(endpoint_id: EndpointId, parts: PartsOf, caller: Enque
     wanted = endpoint_id_of(endpoint_id)
     if not await parts.webhook_store.delete(wanted, caller.user_id):
         _missing(wanted)
+    _note("deleted", wanted, caller)
     return Response(status_code=204)
 
 
@@ -130,6 +135,7 @@ async def rotate_secret(endpoint_id: EndpointId, parts: PartsOf, caller: Enqueue
     made = await parts.webhook_store.rotate(wanted, caller.user_id)
     if made is None:
         _missing(wanted)
+    _note("new_secret", wanted, caller)
     return answer(SecretView(secret=made.secret, old_secret_until=made.old_secret_until))
 
 
@@ -176,6 +182,7 @@ async def make_secret(parts: PartsOf, caller: Enqueuer) -> Response:
     """Shown here and not again. Where there was one, both sign for a day."""
     made = await parts.webhook_store.rotate(None, caller.user_id)
     assert made is not None  # noqa: S101 - without an endpoint it always makes one
+    _note("new_secret", None, caller)
     return answer(SecretView(secret=made.secret, old_secret_until=made.old_secret_until))
 
 
@@ -193,6 +200,10 @@ def disabled() -> Problem:
     return Problem(
         "endpoint_disabled", "The endpoint is disabled; PATCH it with state active first."
     )
+
+
+def _note(act: str, endpoint: UUID | None, caller: Caller, **more: Any) -> None:
+    log(Event.WEBHOOK_ENDPOINT_CHANGED, act=act, endpoint=endpoint, actor=caller.actor, **more)
 
 
 def _missing(endpoint_id: UUID) -> NoReturn:

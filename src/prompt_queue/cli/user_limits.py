@@ -34,6 +34,7 @@ def user_limits(  # noqa: PLR0917 - as the command line has them
     forget: Annotated[
         bool, typer.Option("--forget", help="From now on as everybody; for everybody: as set.")
     ] = False,
+    reason: Annotated[str | None, typer.Option(help="For the audit.")] = None,
     as_json: AsJson = False,
     data_dir: DataDir = None,
 ) -> None:
@@ -54,9 +55,10 @@ def user_limits(  # noqa: PLR0917 - as the command line has them
 
         store, actor = LimitStore(database), f"cli:{operator()}"
         if forget:
-            await store.forget(whom, actor)
+            await store.forget(whom, actor, reason)
         elif limits or none:
-            await store.set(whom, UserLimits(**wanted), by_hand=True, actor=actor)  # type: ignore[arg-type]
+            given = UserLimits(**wanted)  # type: ignore[arg-type]
+            await store.set(whom, given, by_hand=True, actor=actor, reason=reason)
         return await store.of(whom), await store.spent_today(whom)
 
     found, spent = run_with_database(data_dir, work)

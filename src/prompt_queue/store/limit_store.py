@@ -28,14 +28,20 @@ class LimitStore:
         self._database = database
 
     async def set(
-        self, user: UUID, limits: UserLimits, *, by_hand: bool = False, actor: str = "settings"
+        self,
+        user: UUID,
+        limits: UserLimits,
+        *,
+        by_hand: bool = False,
+        actor: str = "settings",
+        reason: str | None = None,
     ) -> bool:
         """Whether something changed; what an operator has set gives way to an operator alone."""
-        return await self._set(user, limits, by_hand, actor, forget=False)
+        return await self._change(user, limits, by_hand, actor, (False, reason))
 
-    async def forget(self, user: UUID, actor: str) -> bool:
+    async def forget(self, user: UUID, actor: str, reason: str | None = None) -> bool:
         """From now on the user has the limits of everybody; whether there were others."""
-        return await self._set(user, UserLimits(), True, actor, forget=True)
+        return await self._change(user, UserLimits(), True, actor, (True, reason))
 
     async def of(self, user: UUID) -> UserLimits:
         """The limits that hold for a user."""
@@ -65,11 +71,11 @@ class LimitStore:
         assert row is not None  # noqa: S101 - the function always returns a row
         return row["taken"], max(row["remaining"], 0), row["next_seconds"]
 
-    async def _set(
-        self, user: UUID, limits: UserLimits, by_hand: bool, actor: str, *, forget: bool
+    async def _change(
+        self, user: UUID, to: UserLimits, by_hand: bool, actor: str, how: tuple[bool, str | None]
     ) -> bool:
         row = await self._database.row(
-            "limit_users", user, limits.usd_a_day, limits.pictures_a_day, limits.queued,
-            limits.requests_a_second, by_hand, actor, forget,
+            "limit_users", user, to.usd_a_day, to.pictures_a_day, to.queued,
+            to.requests_a_second, by_hand, actor, *how,
         )  # fmt: skip
         return bool(row and row[0])

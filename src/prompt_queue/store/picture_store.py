@@ -133,7 +133,7 @@ class PictureStore:
         return PictureReceipt(**dict(row))
 
     async def retry(self, job_id: UUID, user_id: UUID | None, actor: str) -> str:
-        """Make the failed pictures of a job anew: retried, not_failed or not_found."""
+        """Failed pictures made anew: retried, not_failed, not_found or too_many_queued."""
         row = await self._database.row("retry_picture_job", job_id, user_id, actor)
         return str(row["outcome"]) if row else "not_found"
 

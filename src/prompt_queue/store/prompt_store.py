@@ -273,7 +273,7 @@ class PromptStore:
         )
 
     async def retry(self, job_id: UUID, user_id: UUID | None, actor: str) -> str:
-        """Reopen a failed job; returns retried, not_failed or not_found."""
+        """Reopen a failed job: retried, not_failed, not_found or too_many_queued."""
         row = await self.database.row("retry", job_id, user_id, actor)
         return str(row["outcome"]) if row else "not_found"
 

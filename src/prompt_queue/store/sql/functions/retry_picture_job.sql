@@ -1,5 +1,6 @@
 -- An explicit, audited act: the failed pictures of a job are made anew, with all their retries; one
--- whose prompt failed waits for that, which is reopened. outcome: retried, not_failed or not_found.
+-- whose prompt failed waits for that, which is reopened. With p_user_id it is the user's own act, and
+-- counts among its open jobs. outcome: retried, not_failed, not_found or too_many_queued.
 create or replace function public.retry_picture_job(
   p_job_id uuid, p_user_id uuid default null, p_actor text default 'operator'
 )
@@ -13,6 +14,7 @@ declare
   v_user uuid;
   v_prompt_job uuid;
   v_again int;
+  v_verdict text;
 begin
   select p.user_id, p.prompt_job_id into v_user, v_prompt_job
   from public.picture_jobs p
@@ -20,6 +22,18 @@ begin
   limit 1;
   if not found then
     return 'not_found';
+  end if;
+  if p_user_id is not null then
+    select a.verdict into v_verdict
+    from (
+      select count(*)::int as failed from public.picture_jobs p
+      where p.job_id = p_job_id and p.status = 'failed'
+    ) f
+    cross join lateral public.admit_prompt_request(p_user_id, f.failed) a
+    where f.failed > 0;
+    if v_verdict <> 'admitted' then
+      return v_verdict;
+    end if;
   end if;
   if exists (
     select from public.picture_jobs p

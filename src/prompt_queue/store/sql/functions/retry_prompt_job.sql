@@ -1,5 +1,6 @@
 -- An explicit, audited act: reopens a failed job with all its retries, and dependents that failed
--- with it wait again. outcome: retried, not_failed or not_found.
+-- with it wait again. With p_user_id it is the user's own act, and counts among its open jobs.
+-- outcome: retried, not_failed, not_found or too_many_queued.
 create or replace function public.retry_prompt_job(
   p_job_id uuid,
   p_user_id uuid default null,
@@ -18,6 +19,7 @@ as $$
 declare
   v_now timestamptz := clock_timestamp();
   v_job public.prompt_generation_jobs;
+  v_verdict text;
 begin
   select * into v_job
   from public.prompt_generation_jobs j
@@ -30,6 +32,13 @@ begin
   if v_job.status <> 'failed' then
     return query select 'not_failed', v_job.status;
     return;
+  end if;
+  if p_user_id is not null then
+    select a.verdict into v_verdict from public.admit_prompt_request(p_user_id, 1) a;
+    if v_verdict <> 'admitted' then
+      return query select v_verdict, v_job.status;
+      return;
+    end if;
   end if;
   update public.prompt_generation_jobs j
   set status = 'queued', retry_count = 0, error = null, error_code = null, started_at = null,

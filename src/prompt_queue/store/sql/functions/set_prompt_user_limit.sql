@@ -1,6 +1,7 @@
 -- What one user may use from now on; the nil id for everybody without a row of their own, which a
 -- process sets from its settings unless an operator has. Null is no limit; p_forget takes the row of
--- a user away. Jobs that wait for their budget look again. Returns whether something changed.
+-- a user away. Jobs that wait for their budget look again. p_reason says why, for the audit. Returns
+-- whether something changed.
 create or replace function public.set_prompt_user_limit(
   p_user uuid,
   p_usd_a_day numeric default null,
@@ -9,7 +10,8 @@ create or replace function public.set_prompt_user_limit(
   p_requests_a_second double precision default null,
   p_by_hand boolean default false,
   p_actor text default 'operator',
-  p_forget boolean default false
+  p_forget boolean default false,
+  p_reason text default null
 )
 returns boolean
 language plpgsql
@@ -42,7 +44,7 @@ begin
     insert into public.prompt_operator_log (actor, act, reason)
     values (
       p_actor, 'limited_user',
-      p_user || case when p_forget then ': as everybody' else
+      coalesce(nullif(trim(p_reason), '') || ': ', '') || p_user || case when p_forget then ': as everybody' else
         ': ' || coalesce(p_usd_a_day || ' USD', 'any money') || ' and '
         || coalesce(p_pictures_a_day || ' pictures', 'any number of pictures') || ' a day, '
         || coalesce(p_queued || ' open jobs', 'any number of open jobs') || ', '

@@ -265,7 +265,7 @@ select current_setting('server_version') as version,
   (select count(*) from pg_stat_activity) as connections;
 
 -- name: limit_users
-select public.set_prompt_user_limit($1, $2, $3, $4, $5, $6, $7, $8);
+select public.set_prompt_user_limit($1, $2, $3, $4, $5, $6, $7, $8, $9);
 
 -- name: user_limit
 select l.user_id, l.usd_a_day, l.pictures_a_day, l.queued, l.requests_a_second, l.by_hand
