@@ -7,8 +7,10 @@ from pathlib import Path
 from typing import Any, Final
 from urllib.parse import urlsplit
 
+import pytest_asyncio
 from playwright.async_api import Dialog, Page, Route
 
+from tests.e2e.stack import Stack
 from tests.output.hostile import HOSTILE
 
 ALL: Final = tuple(HOSTILE.values())
@@ -98,3 +100,10 @@ async def eyes(page: Page, base: str) -> AsyncIterator[Eyes]:
     page.on("popup", lambda _: seen.wrong.append("opened a window"))
     yield seen
     assert not seen.wrong, seen.wrong
+
+
+@pytest_asyncio.fixture(loop_scope="module")
+async def seen(page: Page, stack: Stack) -> AsyncIterator[Eyes]:
+    """Looks at a page of ours, from before the first one."""
+    async with eyes(page, stack.base) as looking:
+        yield looking

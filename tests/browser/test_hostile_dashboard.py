@@ -1,7 +1,6 @@
 """Hostile strings of users, providers and operators on the dashboard: text, and nothing else."""
 
 import json
-from collections.abc import AsyncIterator
 from typing import Any
 from urllib.parse import quote, urlencode
 
@@ -9,10 +8,11 @@ import pytest
 import pytest_asyncio
 from playwright.async_api import Page, Route, expect
 
-from tests.browser.hostile_eyes import ADDRESSES, ALL, Eyes, eyes
+from tests.browser.hostile_eyes import ADDRESSES, ALL, Eyes, seen
 from tests.browser.operator import SOON
 from tests.e2e.stack import Stack
 
+__all__ = ["seen"]
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 NOW = "2026-03-14T10:00:00Z"
 ID = "01a20c30-bf48-7b2e-a475-ea9834fc11b7"
@@ -44,13 +44,6 @@ async def jobs(stack: Stack) -> list[str]:
     done = stack.enqueue(f"{stack.base}/samples/astronaut.jpg")
     assert stack.final(done)["status"] == "completed"
     return [row["id"] for row in await stack.sql(PLANT, list(ALL), list(ADDRESSES))]
-
-
-@pytest_asyncio.fixture(loop_scope="module")
-async def seen(page: Page, stack: Stack) -> AsyncIterator[Eyes]:
-    """From before the first page."""
-    async with eyes(page, stack.base) as looking:
-        yield looking
 
 
 def by(text: str) -> dict[str, Any]:

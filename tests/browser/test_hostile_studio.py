@@ -2,7 +2,6 @@
 
 import contextlib
 import json
-from collections.abc import AsyncIterator
 from typing import Any
 from urllib.parse import quote
 
@@ -10,10 +9,11 @@ import pytest
 import pytest_asyncio
 from playwright.async_api import Page, Route, expect
 
-from tests.browser.hostile_eyes import ADDRESSES, ALL, Eyes, eyes
+from tests.browser.hostile_eyes import ADDRESSES, ALL, Eyes, seen
 from tests.browser.operator import SOON
 from tests.e2e.stack import Stack
 
+__all__ = ["seen"]
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 QUEUE = "/api/prompt/queue"
 ROW = "00000000-0000-4000-a000-000000000003"
@@ -48,13 +48,6 @@ async def failed(stack: Stack) -> list[str]:
     done = stack.enqueue(f"{stack.base}/samples/astronaut.jpg")
     assert stack.final(done)["status"] == "completed"
     return [row["id"] for row in await stack.sql(PLANT, list(ALL), list(ADDRESSES))]
-
-
-@pytest_asyncio.fixture(loop_scope="module")
-async def seen(page: Page, stack: Stack) -> AsyncIterator[Eyes]:
-    """From before the first page."""
-    async with eyes(page, stack.base) as looking:
-        yield looking
 
 
 async def remember(page: Page, sheets: list[Any], **more: str) -> None:
