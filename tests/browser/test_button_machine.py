@@ -23,7 +23,8 @@ def folder(tmp_path: Path) -> Path:
     """The modules, where Node takes them for such."""
     node_or_skip()
     (tmp_path / "package.json").write_text('{"type": "module"}')
-    shutil.copytree(PARTS, tmp_path / "generate")
+    for name in ("generate", "shared"):
+        shutil.copytree(PARTS.parent / name, tmp_path / name)
     return tmp_path / "generate"
 
 

@@ -3,6 +3,8 @@
  * back. Within a run nothing does: neither the stage, nor the bar, nor the text, nor the numbers of the wait.
  */
 
+import { shownAddress } from '../shared/address.js'
+
 /**
  * @typedef {'idle'|'sending'|'queued'|'looking'|'writing'|'rendering'|'done'|'failed'|'cancelled'} State
  * @typedef {'again'|'own'|'template'|'existing'|'over'|'anew'|'another'|'change'} Action
@@ -84,8 +86,7 @@ export function next (view, event) {
       return { ...initial(view.mode), state: 'sending', since: at, count, targetUrl, offline: view.offline }
     }
     case 'found': {
-      const { stage = 'sending', progress = 0, ...known } = event.past
-      return { ...initial(view.mode), ...known, state: stage, progress, since: at, offline: view.offline }
+      return { ...initial(view.mode), ...remembered(event.past), since: at, offline: view.offline }
     }
     case 'refused': return refused(view, event)
     case 'cancelling': return isRunning(view) ? { ...view, cancelling: true } : view
@@ -99,6 +100,16 @@ export function next (view, event) {
     case 'picture': return forward(ofPicture(view, job, wishes, at), stageOf(view, job), at)
     case 'tick': return forward(view, view.state, at)
     default: throw new TypeError(`unknown event ${type}`)
+  }
+}
+
+/** What a tab has kept, where it is of its kind. */
+function remembered ({ stage, progress, text, count }) {
+  return {
+    state: STAGES.includes(stage) ? stage : 'sending',
+    progress: progress > 0 && progress < 1 ? progress : 0,
+    ...(typeof text === 'string' && { text }),
+    ...(Number.isInteger(count) && { count })
   }
 }
 
@@ -215,9 +226,4 @@ const reasonOf = job => SPOKEN.has(job.waitingReason?.code) ? null : job.waiting
 
 function idsOf (job) {
   return { ...(job.promptJobId && { promptJobId: job.promptJobId }), ...(job.jobId && { jobId: job.jobId }) }
-}
-
-/** An address that an <img> can show; paths of a private bucket are none. */
-export function shownAddress (url) {
-  return typeof url === 'string' && /^(https?:|blob:|data:image\/|\/)/.test(url) ? url : null
 }

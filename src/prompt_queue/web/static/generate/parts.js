@@ -1,7 +1,8 @@
 /** The nodes of the button, made once, and brought to what a view says. They stay, so focus and selection do too. */
 
+import { shownAddress } from '../shared/address.js'
 import { el, fill, svg } from '../shared/dom.js'
-import { isRunning, shownAddress } from './machine.js'
+import { isRunning } from './machine.js'
 import { Reveal } from './reveal.js'
 
 const SPARK = 'M12 3l1.7 5.1a3 3 0 0 0 1.9 1.9l5.1 1.7-5.1 1.7a3 3 0 0 0-1.9 1.9L12 20.4l-1.7-5.1' +

@@ -28,6 +28,7 @@ const CSS = `
 :host(:not([state="idle"])[state]) { inline-size: min(var(--prompt-queue-width, 27rem), 100%); }
 *, *::before, *::after { box-sizing: border-box; }
 p, form { margin: 0; }
+p, label, button { overflow-wrap: anywhere; }
 img, svg { display: block; }
 :focus-visible { outline: 2px solid var(--_accent); outline-offset: 2px; }
 .title:focus { outline: none; }

@@ -68,7 +68,7 @@ const ID = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/
 
 function auditRow (one) {
   const about = ID.test(one.about ?? '') ? link(`/ops/jobs/${one.about}`, el('code', {}, one.about))
-    : one.about ?? 'the queue'
+    : el('span', {}, one.about ?? 'the queue')
   const detail = one.detail && typeof one.detail === 'object'
     ? Object.entries(one.detail).filter(([, value]) => ['string', 'number'].includes(typeof value))
       .map(([name, value]) => `${name} ${typeof value === 'number' ? count(value) : value}`).join(', ')

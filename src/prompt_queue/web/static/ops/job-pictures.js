@@ -1,5 +1,6 @@
 /** The pictures of a job: what it was given, and what was made. */
 
+import { linkAddress, ownPath } from '../shared/address.js'
 import { el } from '../shared/dom.js'
 import { state } from '../shared/format.js'
 
@@ -15,30 +16,15 @@ export function picturesOf ({ kind, job }) {
 
 /** Pictures of other hosts are named and not loaded: the page asks nobody but its own server. */
 function picture (caption, url, whole) {
-  const own = ownAddress(url)
+  const own = ownPath(url)
   const shown = own
     ? el('img', { src: own, alt: caption, loading: 'lazy',
       onerror: event => event.target.replaceWith(blank('It cannot be shown any more.')) })
     : blank(url ? 'On another host' : 'Not there yet')
-  const address = webAddress(whole)
+  const address = linkAddress(whole)
   return el('figure', {}, shown, el('figcaption', { class: 'tiny soft' }, caption,
     address && [' ', el('a', { href: address, target: '_blank', rel: 'noopener noreferrer' }, 'Open',
       el('span', { class: 'only-read' }, ` ${caption}`))]))
 }
 
 const blank = words => el('div', { class: 'blank tiny soft' }, words)
-
-function ownAddress (url) {
-  const found = webAddress(url)
-  return found && new URL(found).origin === location.origin ? found : null
-}
-
-/** An address that a click may open: nothing but http and https. */
-function webAddress (url) {
-  try {
-    const found = new URL(url, location.origin)
-    return ['http:', 'https:'].includes(found.protocol) ? found.href : null
-  } catch {
-    return null
-  }
-}

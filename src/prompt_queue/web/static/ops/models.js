@@ -1,7 +1,7 @@
 /** `<pq-ops-models>`: breakers, limits and pauses of each model. */
 
 import { el } from '../shared/dom.js'
-import { count, duration, time } from '../shared/format.js'
+import { count, duration, quoted, time } from '../shared/format.js'
 import { closeBreaker, openBreaker, pause, resume } from './acts.js'
 import { changeLimits } from './limits.js'
 import { permitsOf } from './minutes.js'
@@ -85,12 +85,12 @@ function marksOf (model) {
 
 function wordsOf (model) {
   if (model.pause) {
-    const why = model.pause.reason ? `: “${model.pause.reason}”` : ''
+    const why = model.pause.reason ? `: ${quoted(model.pause.reason)}` : ''
     return `Paused since ${time(model.pause.since)} by ${model.pause.actor}${why}.`
   }
   if (model.breaker !== 'closed') {
     const until = model.waitSeconds == null ? 'until somebody closes it' : `for another ${duration(model.waitSeconds)}`
-    const cause = model.cause ? ` because of “${String(model.cause).replaceAll('_', ' ')}”` : ''
+    const cause = model.cause ? ` because of ${quoted(String(model.cause).replaceAll('_', ' '))}` : ''
     return `Nobody asks it ${until}${cause}${model.byHand ? ', by hand' : ''}.`
   }
   if (model.limitedSeconds > 0) return `The provider lets it go on in ${duration(model.limitedSeconds)}.`

@@ -123,4 +123,4 @@ export const shortId = id =>
 export const link = (href, ...children) => el('a', { href, 'data-view': true }, ...children)
 
 /** What stands between backticks is a command. */
-export const withCode = text => text.split('`').map((part, index) => index % 2 ? el('code', {}, part) : part)
+export const withCode = text => text.split('`').map((part, index) => el(index % 2 ? 'code' : 'span', {}, part))

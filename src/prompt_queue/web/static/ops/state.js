@@ -1,7 +1,7 @@
 /** The state of the queue in one sentence. Pure; the first thing that is wrong is the one that is said. */
 
 import { bandOf } from './bands.js'
-import { count, duration, time } from '../shared/format.js'
+import { count, duration, quoted, time } from '../shared/format.js'
 
 /**
  * @param {Record<string, any>} overview as /api/ops/overview has it
@@ -72,5 +72,5 @@ export function amounts ({ depth }) {
   }
 }
 
-const said = reason => reason ? `“${reason}” ` : ''
+const said = reason => reason ? `${quoted(reason)} ` : ''
 const names = list => list.length < 2 ? list.join('') : `${list.slice(0, -1).join(', ')} and ${list.at(-1)}`

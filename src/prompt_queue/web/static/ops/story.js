@@ -1,6 +1,6 @@
 /** A job's timeline as a person reads it: events in words, calls and messages between them. Pure. */
 
-import { count, duration, usd } from '../shared/format.js'
+import { count, duration, quoted, usd } from '../shared/format.js'
 
 /**
  * @typedef {object} Entry
@@ -59,7 +59,7 @@ function ofEvent (event) {
   const [tone, title, detail] = EVENTS[event.kind]?.(data) ?? ['', event.kind.replaceAll('_', ' '), '']
   const actor = event.actor ?? data.actor
   const reason = event.reason ?? data.reason
-  const by = actor ? `By ${actor}${reason ? `: “${reason}”` : ''}.` : ''
+  const by = actor ? `By ${actor}${reason ? `: ${quoted(reason)}` : ''}.` : ''
   return { at: event.createdAt, sort: 'event', tone, title, detail: sentences(detail, by), source: event }
 }
 

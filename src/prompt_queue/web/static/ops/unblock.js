@@ -1,7 +1,7 @@
 /** What an operator can do for a job that waits. Pure: a reason and the state of the queue in, advice out. */
 
 import { bandOf, pauseOf } from './bands.js'
-import { time } from '../shared/format.js'
+import { quoted, time } from '../shared/format.js'
 
 /**
  * @typedef {object} Act  A button.
@@ -92,7 +92,7 @@ const ADVICE = {
     }
     if (paused.queue) acts.unshift({ does: 'resume', label: 'Resume the queue' })
     const by = paused.queue ?? band ?? paused.models[0]
-    const why = by?.reason ? ` and said: “${by.reason}”` : ''
+    const why = by?.reason ? ` and said: ${quoted(by.reason)}` : ''
     const words = by ? `${by.actor} paused it at ${time(by.since)}${why}.` : 'Resume lets it go on.'
     return { title: 'It is paused', words, acts }
   },

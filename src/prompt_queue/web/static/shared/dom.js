@@ -1,4 +1,11 @@
-/** Elements from plain values. Text stays text: nothing here reads markup, so nothing can bring any in. */
+/**
+ * Elements from plain values. Text stays text: nothing here reads markup, so nothing can bring any in. Addresses pass
+ * `address.js` on their way; one that is not fit is left out.
+ */
+
+import { imageAddress, linkAddress } from './address.js'
+
+const JUDGES = { href: linkAddress, src: imageAddress }
 
 /**
  * An element. Properties that begin with `on` are listeners, `class` and `data-`, `aria-` and the like are attributes;
@@ -12,10 +19,17 @@ export function el (name, attributes = {}, ...children) {
     if (key.startsWith('on')) node.addEventListener(key.slice(2), value)
     else if (key === 'style') for (const [property, said] of Object.entries(value)) node.style.setProperty(property, said)
     else if (value === true) node.setAttribute(key, '')
-    else if (value !== false && value != null) node.setAttribute(key, value)
+    else if (value !== false) put(node, key, value)
   }
   node.append(...children.flat().filter(child => child != null && child !== false))
   return node
+}
+
+/** Sets an attribute; takes it away where there is no value, or an address that is not fit. @param {Element} node */
+export function put (node, name, value) {
+  const fit = Object.hasOwn(JUDGES, name) && value != null ? JUDGES[name](value) : value
+  if (fit == null) node.removeAttribute(name)
+  else node.setAttribute(name, fit)
 }
 
 const SVG = 'http://www.w3.org/2000/svg'
@@ -25,7 +39,7 @@ export function svg (name, attributes = {}, ...children) {
   const node = document.createElementNS(SVG, name)
   for (const [key, value] of Object.entries(attributes)) {
     if (key.startsWith('on')) node.addEventListener(key.slice(2), value)
-    else if (value != null && value !== false) node.setAttribute(key, value)
+    else if (value !== false) put(node, key, value)
   }
   node.append(...children.flat().filter(child => child != null && child !== false))
   return node

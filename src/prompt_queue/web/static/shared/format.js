@@ -66,5 +66,20 @@ const WORDS = {
   running: 'rendering'
 }
 
+/** Somebody's own words in a sentence: what they turn to the left ends with them. */
+export const quoted = text => `“${text}${unclosed(String(text))}”`
+
+/** The marks that end what a text leaves open of embeddings, overrides and isolates. */
+function unclosed (text) {
+  const open = []
+  for (const mark of text) {
+    if (/[\u202a\u202b\u202d\u202e]/.test(mark)) open.push('\u202c')
+    else if (/[\u2066-\u2068]/.test(mark)) open.push('\u2069')
+    else if (mark === '\u202c' && open.at(-1) === mark) open.pop()
+    else if (mark === '\u2069' && open.includes(mark)) open.length = open.lastIndexOf(mark)
+  }
+  return open.reverse().join('')
+}
+
 /** The mission's bands: 1-3 low, 4-6 normal, 7-9 high, 10 critical. */
 export const band = priority => priority >= 10 ? 'critical' : priority >= 7 ? 'high' : priority >= 4 ? 'normal' : 'low'

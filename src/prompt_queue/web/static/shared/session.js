@@ -5,16 +5,19 @@ import { el } from './dom.js'
 
 const PLACE = 'prompt-queue.token'
 
-/** The token of this tab, or ''. */
-export const token = () => sessionStorage.getItem(PLACE) ?? ''
+/** The token of this tab, or '', as for one that no header can carry. */
+export function token () {
+  const kept = sessionStorage.getItem(PLACE) ?? ''
+  return /^[!-~]*$/.test(kept) ? kept : ''
+}
 
 /** The client of this page; with the token of this tab where there is one. */
 export const queue = new PromptQueue({ baseUrl: location.origin, token })
 
 /** The header that says who it is, for requests that do not go through the client. */
 export function identity () {
-  const token = sessionStorage.getItem(PLACE)
-  return token ? { Authorization: `Bearer ${token}` } : {}
+  const known = token()
+  return known ? { Authorization: `Bearer ${known}` } : {}
 }
 
 let asking = null

@@ -1,6 +1,6 @@
 /** Before and after, with a line between them that a pointer drags and a slider moves. */
 
-import { el } from '../shared/dom.js'
+import { el, put } from '../shared/dom.js'
 
 let number = 0
 
@@ -41,8 +41,8 @@ export class Compare extends HTMLElement {
   show (before, after) {
     if (this._after.getAttribute('src') === after && this._before.getAttribute('src') === before) return
     this.classList.remove('loaded', 'lost')
-    this._before.src = before
-    this._after.src = after
+    put(this._before, 'src', before)
+    put(this._after, 'src', after)
   }
 
   focus () { this._slider.focus() }

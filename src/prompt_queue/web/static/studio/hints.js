@@ -29,11 +29,23 @@ export function hintOf (kind, job) {
   return { rowId, target: targetUrl, refs: refUrls, priority, ...jobs }
 }
 
+/** What was kept, with what is not of its kind left out. @param {any} found @returns {Partial<Hint>} */
+export function fit (found) {
+  const kept = Object.entries(KINDS).filter(([name, is]) => is(found?.[name])).map(([name]) => [name, found[name]])
+  return Object.fromEntries(kept)
+}
+const isText = value => typeof value === 'string'
+const isFlag = value => typeof value === 'boolean'
+const KINDS = {
+  rowId: isText, target: isText, refs: value => Array.isArray(value) && value.every(isText), words: isText,
+  priority: Number.isFinite, consent: isFlag, atOnce: isFlag, promptId: isText, pictureId: isText, edited: isText
+}
+
 /** @returns {Array<Partial<Hint>>} */
 export function remembered () {
   try {
     const found = JSON.parse(sessionStorage.getItem(PLACE) ?? '[]')
-    return Array.isArray(found) ? found : []
+    return Array.isArray(found) ? found.map(fit) : []
   } catch {
     return []
   }

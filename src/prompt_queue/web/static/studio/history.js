@@ -1,9 +1,9 @@
 /** What was made before, from the server's own lists, newest first. */
 
+import { ownPath } from '../shared/address.js'
 import { el, fill } from '../shared/dom.js'
 import { state, time, tone } from '../shared/format.js'
 import { as, sentence } from '../shared/session.js'
-import { ownPath } from './pictures.js'
 
 const PAGE = 12
 const SLOW = 200

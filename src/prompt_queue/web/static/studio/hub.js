@@ -96,12 +96,12 @@ export class Hub extends EventTarget {
     one.asking = true
     try {
       const headers = { ...identity(), ...(one.etag && { 'If-None-Match': one.etag }) }
-      const answer = await fetch(ROUTES[one.kind] + one.id,
+      const answer = await fetch(ROUTES[one.kind] + encodeURIComponent(one.id),
         { headers, cache: 'no-store', signal: AbortSignal.timeout(10000) })
       if (answer.status === 200) {
         one.etag = answer.headers.get('etag')
         this._take(one, await answer.json())
-      } else if (answer.status === 404) {
+      } else if (answer.status === 404 || answer.status === 422) {
         this._known.delete(one.id)
         this.dispatchEvent(new CustomEvent('gone', { detail: one.id }))
       } else if (answer.status === 401) await as(queue => queue.stats()).catch(() => {})

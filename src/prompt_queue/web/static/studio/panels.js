@@ -1,7 +1,7 @@
 /** The right half of a sheet, a panel for each stage; all of it without a thought of its own. */
 
-import { el, say } from '../shared/dom.js'
-import { ownPath } from './pictures.js'
+import { ownPath } from '../shared/address.js'
+import { el, put, say } from '../shared/dom.js'
 import { actionsAfter, originOf } from './stage.js'
 
 /** @typedef {Record<string, (event: Event) => void>} Deeds */
@@ -103,7 +103,7 @@ export function donePanel ({ edit, change }) {
     show (picture, compare) {
       const made = picture.pictures.find(one => one.url)
       compare.show(ownPath(picture.targetUrl) ?? '', ownPath(made?.url) ?? '')
-      open.href = ownPath(made?.url) ?? made?.url ?? ''
+      put(open, 'href', ownPath(made?.url) ?? made?.url)
       prompt.textContent = picture.prompt
       feedback.show(`/api/jobs/${picture.jobId}/feedback?number=${made?.number ?? 1}`, 'Do you like the picture?',
         made?.feedback)

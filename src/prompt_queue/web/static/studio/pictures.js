@@ -1,5 +1,6 @@
 /** Pictures on their way in: what is taken, and what is said of what is not. */
 
+import { ownPath } from '../shared/address.js'
 import { as } from '../shared/session.js'
 
 export const TYPES = 'image/jpeg,image/png,image/webp'
@@ -27,17 +28,6 @@ export const store = async file => (await as(queue => queue.upload(file))).url
 
 /** The files of a drop or a paste. @param {DataTransfer | null} transfer @returns {File[]} */
 export const filesOf = transfer => [...transfer?.files ?? []]
-
-/**
- * An address of this server as a path, whatever name it was opened under; null for what lies elsewhere, which the
- * policy of the page does not show.
- * @param {string | null | undefined} url @returns {string | null}
- */
-export function ownPath (url) {
-  if (!url) return null
-  const { pathname, origin } = new URL(url, location.href)
-  return origin === location.origin || /^\/(files|samples)\//.test(pathname) ? pathname : null
-}
 
 /** A picture that the server has. @param {string} url @returns {Picture} */
 export const known = url => ({ url, shown: ownPath(url) ?? '' })

@@ -1,6 +1,7 @@
 /** What a sheet looks like in each of its stages, and where focus goes when one follows another. */
 
 import { el } from '../shared/dom.js'
+import { quoted } from '../shared/format.js'
 import { priorityWord } from './form.js'
 import { Intake } from './intake.js'
 import { cancelledPanel, donePanel, failurePanel, promptPanel, waitingPanel } from './panels.js'
@@ -70,7 +71,7 @@ export class SheetView extends HTMLElement {
     this._recap.hidden = view === 'draft'
     const { words, priority } = this._form.value
     const urgency = priorityWord(picture?.priority ?? prompt?.priority ?? priority)
-    this._recap.textContent = `${words ? `“${words}”` : 'Without words of yours'} · ${urgency}`
+    this._recap.textContent = `${words ? quoted(words) : 'Without words of yours'} · ${urgency}`
     this._waiting.node.hidden = !['prompting', 'painting'].includes(view)
     this._prompt.node.hidden = view !== 'ready'
     this._failure.node.hidden = view !== 'failed'
