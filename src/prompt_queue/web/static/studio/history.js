@@ -13,11 +13,14 @@ export class JobHistory extends HTMLElement {
   constructor () {
     super()
     this._list = el('ul', { class: 'history' })
-    this._more = el('button', { class: 'button', type: 'button', hidden: true, onclick: () => this._load() },
+    this._more = el('button', { class: 'button', type: 'button', hidden: true, onclick: () => this._showMore() },
       'Show more')
     this._said = el('p', { class: 'empty', hidden: true })
     this._again = el('button', { class: 'button small', type: 'button', onclick: () => this.refresh() }, 'Try again')
     this._walk = null
+    this._shown = { walk: null, jobs: [] }
+    this._wanted = PAGE
+    this._turn = Promise.resolve()
   }
 
   connectedCallback () {
@@ -27,9 +30,13 @@ export class JobHistory extends HTMLElement {
 
   /** Reads the lists from their beginning; as many entries as are shown. */
   async refresh () {
-    const most = Math.max(PAGE, this._list.querySelectorAll('.history-entry').length)
     this._walk = walk()
-    await this._load(most, true)
+    await this._load()
+  }
+
+  _showMore () {
+    this._wanted = this._shown.jobs.length + PAGE
+    this._load()
   }
 
   /** Shows these entries. @param {any[]} jobs @param {boolean} [isAll] */
@@ -48,18 +55,24 @@ export class JobHistory extends HTMLElement {
     fill(this._said, el('span', {}, `${sentence(error)} `), this._again)
   }
 
-  async _load (most = PAGE, isFirst = false) {
+  /** One after the other: what is asked for while the lists are read anew is read with them. */
+  _load () {
+    this._turn = this._turn.then(() => this._read())
+    return this._turn
+  }
+
+  async _read () {
     const walk = this._walk
+    const found = this._shown.walk === walk ? this._shown.jobs : []
     const slow = setTimeout(() => {
       if (!this._list.firstChild) fill(this._list,
         Array.from({ length: 4 }, () => el('li', { class: 'shimmer history-shimmer' })))
     }, SLOW)
     try {
-      const found = isFirst ? [] : this._jobs
-      const { jobs, isAll } = await walk(most)
+      const { jobs, isAll } = await walk(Math.max(this._wanted - found.length, 0))
       if (walk !== this._walk) return
-      this._jobs = [...found, ...jobs]
-      this.show(this._jobs, isAll)
+      this._shown = { walk, jobs: [...found, ...jobs] }
+      this.show(this._shown.jobs, isAll)
     } catch (error) {
       if (walk !== this._walk) return
       if (this._list.querySelector('.shimmer')) fill(this._list)
@@ -83,7 +96,7 @@ function walk () {
     for (;;) {
       const made = list => Date.parse(list.head.value.createdAt)
       const next = lists.filter(list => !list.head.done).sort((a, b) => made(b) - made(a))[0]
-      if (!next || jobs.length === most) return { jobs, isAll: !next }
+      if (!next || jobs.length >= most) return { jobs, isAll: !next }
       const job = next.head.value
       next.head = await next.iterator.next()
       if (job.jobId) seen.add(job.promptJobId)
