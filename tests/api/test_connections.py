@@ -12,6 +12,7 @@ from uuid import UUID
 import pytest
 
 from prompt_queue.api import transport
+from tests.api.conftest import CRON_SECRET
 from tests.api.running import QUEUE, Api, running
 from tests.conftest import until_true
 
@@ -99,6 +100,62 @@ async def test_headers_are_bounded(api: Api, header: bytes) -> None:
             first = await reader.readline()
             assert first.startswith(b"HTTP/1.1 431 ")
         assert await seconds_until_cut(reader) < 5
+
+
+_CHUNKED = _POST.replace(b"Content-Length: 1000\r\n\r\n{", b"Transfer-Encoding: chunked\r\n\r\n")
+
+
+@pytest.mark.parametrize(
+    "begun",
+    [b"0\r\n", b"2\r\n{}\r\n0\r\n", b"0\r\nX: ", b"2;"],
+    ids=["many", "after a body", "one", "extension"],
+)
+async def test_what_surrounds_a_body_is_bounded(
+    api: Api, begun: bytes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Fields behind it and what stands beside a chunk's size fill no memory, answered or not."""
+    monkeypatch.setattr(transport, "HEADER_SECONDS", 60.0)
+    async with connected(api) as (reader, writer):
+        writer.write(_CHUNKED + begun)
+        piece = b"y" * 1200 if begun.endswith((b" ", b";")) else b"X: a\r\n" * 200
+        with contextlib.suppress(ConnectionResetError):
+            for _ in range(400):
+                writer.write(piece)
+                await writer.drain()
+                await asyncio.sleep(0)
+        assert await seconds_until_cut(reader) < 5
+
+
+async def test_what_comes_behind_a_body_is_no_header(database_url: str, tmp_path: Path) -> None:
+    """Nobody who stands before the server looks there for who is asking."""
+    shown = f"Authorization: Bearer {CRON_SECRET}\r\n".encode()
+    start = f"POST {QUEUE}/pause HTTP/1.1\r\nHost: localhost\r\n".encode()
+    chunked = (
+        b"Content-Type: application/json\r\nTransfer-Encoding: chunked\r\n\r\n2\r\n{}\r\n0\r\n"
+    )
+    async with running(database_url, tmp_path, cron_secret=CRON_SECRET) as started:
+        for request, status in (
+            (start + shown + chunked, b"HTTP/1.1 200 "),
+            (start + chunked + shown, b"HTTP/1.1 401 "),
+        ):
+            async with connected(started) as (reader, writer):
+                writer.write(request + b"\r\n")
+                assert (await reader.readline()).startswith(status)
+
+
+async def test_a_body_in_the_smallest_pieces_is_taken(api: Api) -> None:
+    """What surrounds each of them is more than the body, and in all more than headers may be."""
+    async with connected(api) as (reader, writer):
+        writer.write(_CHUNKED.replace(b"/api/rows", b"/api/health/live", 1))
+        for _ in range(40):
+            writer.write(b"1;note=abcdef\r\n \r\n" * 200)
+            await writer.drain()
+        writer.write(b"0\r\n\r\n" + _GET + b"\r\n")
+        text = b""
+        async with asyncio.timeout(5):
+            while b"HTTP/1.1 200 " not in text:
+                text += await reader.read(65_536)
+        assert b" 431 " not in text
 
 
 async def test_who_reads_nothing_is_cut(api: Api) -> None:

@@ -266,6 +266,9 @@ async def test_a_limit_that_makes_no_sense_is_refused(api: Api) -> None:
     refused = await api.call("PUT", EVERYBODYS, json={"queued": -1, "usd": 3}, headers=OPERATOR)
     assert refused.status == 422
     assert set(refused.pointers) == {"#/queued", "#/usd"}
+    # So long is no wait that could be said.
+    least = await api.call("PUT", EVERYBODYS, json={"requestsPerSecond": 5e-324}, headers=OPERATOR)
+    assert (least.status, least.pointers) == (422, ["#/requestsPerSecond"])
     assert (
         await api.call("PUT", "/api/ops/users/me/limits", json={}, headers=OPERATOR)
     ).status == 422

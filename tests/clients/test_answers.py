@@ -1,5 +1,7 @@
 """What the server answers reaches the program: results, errors, and what is not from us."""
 
+import asyncio
+import time
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -58,6 +60,18 @@ async def test_an_answer_of_somebody_else_is_told_apart(
     assert refused.value.name == name
     assert "<h1>" not in refused.value.message
     assert len(server.seen) == 1
+
+
+async def test_a_page_of_beginnings_is_told_apart_as_quickly(face: Face, server: Scripted) -> None:
+    """Tags without an end, 400 KB of them, hold up no program that gets such a page."""
+    server.steps = [page(404, "<a" * 200_000)]
+    begun = time.monotonic()
+    async with asyncio.timeout(5):
+        with pytest.raises(Said) as refused:
+            await face.do("get", id=JOB_ID)
+    assert time.monotonic() - begun < 5
+    assert refused.value.name == "NotFound"
+    assert len(refused.value.message) < 500
 
 
 @pytest.mark.parametrize("tokens", [["fixed", "fixed"], ["first", "second"]])

@@ -126,6 +126,14 @@ def test_outputs_come_in_several_forms() -> None:
         assert empty.outputs == ()
 
 
+def test_few_outputs_of_a_task_are_kept() -> None:
+    """Each may fill 64 MB of the disk, and a reply could name a hundred thousand."""
+    many = [f"https://a/{number}.png" for number in range(100_000)]
+    found = read_prediction({"id": "p", "status": "completed", "outputs": many})
+    assert found is not None
+    assert found.outputs == tuple(many[:32])
+
+
 @pytest.mark.parametrize("data", [None, [], {}, {"id": ""}, {"id": 5}, "p", {"id": "a\x00"}])
 def test_a_task_without_an_id_is_none(data: object) -> None:
     """Nothing could be asked about it."""

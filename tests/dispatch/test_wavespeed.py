@@ -4,6 +4,7 @@ import time
 from collections.abc import AsyncIterator
 
 import pytest
+from aiohttp import web
 
 from prompt_queue.dispatch.payload import build_body
 from prompt_queue.dispatch.replies import CallRefused, Prediction, Stage
@@ -11,10 +12,11 @@ from prompt_queue.dispatch.wavespeed import WaveSpeedClient
 from prompt_queue.guards.egress import fetch_picture, guarded_session, provider_session
 from prompt_queue.guards.images import inspect_picture, thumbnail
 from prompt_queue.guards.urls import parse_picture_url, read_url
-from prompt_queue.jobs.errors import Misconfigured, OutOfCredit, RateLimited, Unanswered
+from prompt_queue.jobs.errors import Misconfigured, OutOfCredit, RateLimited, Transient, Unanswered
 from prompt_queue.jobs.generation_models import find_picture_model
 from prompt_queue.testing import PictureServer, WaveSpeedStandIn
 from tests.conftest import until
+from tests.guards.test_egress import serving
 from tests.photographs import photograph
 
 MODEL = "bytedance/seedream-v4/edit"
@@ -77,6 +79,34 @@ async def test_our_own_pictures_are_given_to_the_provider(
     there = await client.upload(photograph("coffee"), "image/jpeg", "coffee.jpg")
     bought = await client.submit(MODEL, body(there))
     assert (await done(client, bought.id)).stage is Stage.MADE
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        {"x": "a\r\nHost: b"},
+        {"x y\n": "a"},
+        {"Content-Length": "5", "Transfer-Encoding": "chunked"},
+    ],
+)
+async def test_an_upload_that_cannot_be_asked_for_may_be_tried_again(
+    headers: dict[str, str],
+) -> None:
+    """The provider names the headers of it; what no header can be is the provider's fault."""
+
+    async def ticket(request: web.Request) -> web.Response:
+        put = {"url": f"http://{request.host}/there", "headers": headers}
+        data = {"download_url": "https://files.example.com/1.jpg", "upload": put}
+        return web.json_response({"code": 200, "data": data})
+
+    async with serving(ticket) as authority:
+        base = f"http://{authority}"
+        beside = frozenset({authority})
+        async with provider_session(base) as session, guarded_session(beside) as outside:
+            sending = WaveSpeedClient(session, outside, base, "key")
+            with pytest.raises(CallRefused) as refused:
+                await sending.upload(b"picture", "image/jpeg", "a.jpg")
+    assert isinstance(refused.value.failure, Transient)
 
 
 @pytest.mark.parametrize(

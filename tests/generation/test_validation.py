@@ -1,11 +1,16 @@
 """When an answer counts as a prompt."""
 
+import time
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from prompt_queue.generation.validation import MOST_CHARACTERS, MOST_WORDS, validate_prompt
 from prompt_queue.jobs.errors import PromptFailure, Refused, Transient
+
+MOST_SECONDS = 0.025
+"""Of a processor, for any text."""
 
 GOOD = (
     "Replace the grey jacket with the red wool coat from reference image 1, keeping the pose, "
@@ -137,3 +142,16 @@ def test_any_text_passes_clean_or_fails_as_a_prompt_failure(text: str) -> None:
         return
     assert prompt.isprintable()
     assert prompt == " ".join(prompt.split())
+
+
+@pytest.mark.parametrize("piece", ["<a", "<a ", "</a", "<a<", "*a", "|", "\n|", "as an ai i "])
+def test_no_text_takes_long_to_judge(piece: str) -> None:
+    """Not even one of nothing but the beginnings of what is looked for."""
+    text = piece * (8000 // len(piece))
+    seconds = []
+    for _ in range(5):
+        begun = time.thread_time()
+        with pytest.raises(PromptFailure):
+            validate_prompt(text)
+        seconds.append(time.thread_time() - begun)
+    assert min(seconds) < MOST_SECONDS

@@ -228,6 +228,23 @@ async def test_only_the_holder_settles_but_what_is_bought_or_saved_counts(studio
     assert "picture_bought_twice" in await studio.kinds(job_id)
 
 
+async def test_a_message_about_another_picture_is_not_noted(studio: Studio) -> None:
+    """Sent to the wrong address it neither gives a task away nor takes the right one's place."""
+    owner, _ = await studio.create()
+    (claim,) = await studio.claim()
+    right, _ = await studio.intend(claim)
+    await studio.settle(claim, "submitted", prediction_id="p1", delay=60)
+    other, _ = await studio.create()
+    (claim,) = await studio.claim()
+    wrong, _ = await studio.intend(claim)
+    await studio.settle(claim, "unknown")
+    assert await studio.store.hint(wrong, "p1", "w1") == "unknown"
+    assert await studio.status(other) == "submission_unknown"
+    assert not {"picture_hinted", "picture_bought_twice"} & {*await studio.kinds(other)}
+    assert await studio.store.hint(right, "p1", "w1") == "taken"
+    assert "picture_hinted" in await studio.kinds(owner)
+
+
 async def test_a_worker_that_dies_in_a_submit_leaves_it_unknown(studio: Studio) -> None:
     """If an intent was written; else it is simply queued again, and set aside the third time."""
     job_id, _ = await studio.create()

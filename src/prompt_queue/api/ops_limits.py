@@ -37,7 +37,7 @@ class LimitsRequest(BaseModel):
     usd_per_day: Decimal | None = Field(default=None, ge=0, lt=1_000_000)
     pictures_per_day: int | None = Field(default=None, ge=0, lt=2**31)
     queued: int | None = Field(default=None, ge=0, lt=2**31)
-    requests_per_second: float | None = Field(default=None, gt=0, lt=1_000_000)
+    requests_per_second: float | None = Field(default=None, ge=0.001, lt=1_000_000)
     reason: str | None = Field(default=None, max_length=500, description="For the audit.")
 
 

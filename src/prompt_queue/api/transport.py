@@ -15,7 +15,7 @@ HEADER_SECONDS = 15.0
 """How long the first line and the headers of a request may take to arrive."""
 
 MOST_HEADER_BYTES = 64 * 1024
-"""How large they may be together."""
+"""How large they may be together, and the trailer of a body."""
 
 TAKING_SECONDS = 15.0
 """A client that has an answer waiting takes LEAST_TAKEN of it in so many seconds, or all of it."""
@@ -35,12 +35,14 @@ class Protocol(HttpToolsProtocol):
     """HTTP that hands the transport to the application: a client that reads nothing is cut.
 
     So is one that connects and sends no whole request, or sends it byte by byte, whether it is the
-    first of the connection or comes after an answer.
+    first of the connection or comes after an answer. What comes behind a body is no header.
     """
 
     _late: asyncio.TimerHandle | None = None
     _stuck: asyncio.TimerHandle | None = None
     _is_in_headers = False
+    _is_in_message = False
+    _brought_body = False
     _header_bytes = 0
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
@@ -55,8 +57,11 @@ class Protocol(HttpToolsProtocol):
     def data_received(self, data: bytes) -> None:
         if self.transport.is_closing():
             return
+        self._brought_body = False
         super().data_received(data)
-        if self._is_in_headers:
+        if self._brought_body:
+            self._header_bytes = 0
+        elif self._is_in_message:
             self._header_bytes += len(data)
             if self._header_bytes > MOST_HEADER_BYTES:
                 self.transport.write(_REFUSAL)
@@ -65,13 +70,28 @@ class Protocol(HttpToolsProtocol):
     def on_message_begin(self) -> None:
         super().on_message_begin()
         self.scope["extensions"] = {TRANSPORT: {"transport": self.transport}}
-        self._is_in_headers, self._header_bytes = True, 0
+        self._is_in_headers = self._is_in_message = True
+        self._header_bytes = 0
         if self._late is None:
             self._expect_headers()
 
+    def on_header(self, name: bytes, value: bytes) -> None:
+        # The fields of a trailer are called back as well; whoever stands before us checks none.
+        if self._is_in_headers:
+            super().on_header(name, value)
+
     def on_headers_complete(self) -> None:
         self._headers_are_here()
+        self._header_bytes = 0
         super().on_headers_complete()
+
+    def on_body(self, body: bytes) -> None:
+        self._brought_body = True
+        super().on_body(body)
+
+    def on_message_complete(self) -> None:
+        self._is_in_message = False
+        super().on_message_complete()
 
     def on_response_complete(self) -> None:
         super().on_response_complete()

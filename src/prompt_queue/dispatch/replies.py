@@ -9,6 +9,7 @@ import re
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
+from itertools import islice
 from typing import Any, Final
 
 from prompt_queue.jobs.errors import (
@@ -43,6 +44,9 @@ _PASSING = re.compile(r"http (?:5\d\d|429)|timed? ?out|temporar|overloaded|try a
 _FETCHING = re.compile(r"(?:download|fetch|load|access|reach).{0,70}(?:image|url|picture)"
                        r"|(?:image|url|picture).{0,60}(?:download|fetch|expired)")  # fmt: skip
 _MOST_ERROR_CHARACTERS: Final = 4000
+
+_MOST_OUTPUTS: Final = 32
+"""Pictures of one task that are kept: each may take 64 MB of the disk."""
 
 _ADDRESS: Final = re.compile(r"https?:[!-~]{1,4000}")
 _BY_STATUS: Final[Mapping[int, tuple[type[PromptFailure], str]]] = {
@@ -170,7 +174,8 @@ def read_prediction(data: object, secrets: Collection[str] = ()) -> Prediction |
 def _outputs(found: object) -> tuple[str, ...]:
     entries: Sequence[object] = found if isinstance(found, list) else []
     urls = (one.get("url") if isinstance(one, dict) else one for one in entries)
-    return tuple(url for url in urls if isinstance(url, str) and _ADDRESS.fullmatch(url))
+    good = (url for url in urls if isinstance(url, str) and _ADDRESS.fullmatch(url))
+    return tuple(islice(good, _MOST_OUTPUTS))
 
 
 def _parsed(body: bytes) -> object:

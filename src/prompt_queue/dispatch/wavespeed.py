@@ -166,6 +166,9 @@ class WaveSpeedClient:
                     raise CallRefused(Transient(AWAY), http_status=response.status)
         except (UrlRefused, OriginRefused) as error:
             raise CallRefused(Misconfigured(WRONG_KEY)) from error
+        except ValueError as error:
+            # Names or values that no header can carry: a line end in them, for one.
+            raise CallRefused(Transient(AWAY)) from error
         except (TimeoutError, aiohttp.ClientError, OSError) as error:
             raise CallRefused(Transient(AWAY)) from error
 

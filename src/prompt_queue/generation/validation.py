@@ -15,10 +15,10 @@ _MARKDOWN = re.compile(
     r"|^[^\S\n]*>\s"  # quotations
     r"|`|\*\*|__|~~"  # code and emphasis
     r"|(?<![\w*])\*(?=\S)[^*\n]+\*(?![\w*])"  # emphasis
-    r"|\]\(|^[^\S\n]*\|.*\|[^\S\n]*$"  # links and tables
-    r"|</?[a-z][a-z0-9]*[^>]*>",  # HTML
+    r"|\]\(|^[^\S\n]*\|.*\|[^\S\n]*$",  # links and tables
     re.MULTILINE | re.IGNORECASE,
 )
+_TAG = re.compile(r"</?[a-z]", re.IGNORECASE)
 # A program reads these, and an image-editing model does not.
 _MACHINE = re.compile(
     r"^[{\[]|\b[a-z][a-z0-9+.-]{0,30}://|\b(?:javascript|data|vbscript):", re.IGNORECASE
@@ -62,7 +62,7 @@ def validate_prompt(text: str) -> str:
     if len(text) > _MOST_READ:
         raise _unusable("it was too long")
     found = any(pattern.search(one) for pattern in (_MARKDOWN, _MACHINE) for one in (clean, prompt))
-    if found or _META.search(straight):
+    if found or _has_tag(prompt) or _META.search(straight):
         raise _unusable("it was not a plain instruction")
     words = prompt.split()
     if not words:
@@ -72,6 +72,12 @@ def validate_prompt(text: str) -> str:
     if len(words) > MOST_WORDS or len(prompt) > MOST_CHARACTERS:
         raise _unusable("it was too long")
     return prompt
+
+
+def _has_tag(text: str) -> bool:
+    """Whether HTML is in it: a pattern would look for the end of each tag that has none."""
+    begun = _TAG.search(text)
+    return begun is not None and ">" in text[begun.end() :]
 
 
 def _printable(character: str) -> str:

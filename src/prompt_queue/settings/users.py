@@ -33,7 +33,8 @@ class UserSettings(Group):
         None,
         "HTTP requests of one user a second, of which ten seconds' worth may come at once. "
         "Default: no limit.",
-        gt=0,
+        ge=0.001,
+        lt=1_000_000,
     )
 
     user_streams: int = knob(

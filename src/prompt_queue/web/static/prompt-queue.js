@@ -827,7 +827,8 @@ function errorOf ({ status, headers, text }, { method = 'GET', path }) {
     const facts = { code, detail, status, retryable, errors, requestId, retryAfter: asked(headers, said.retryAfterMs) }
     return new Known(`${detail} (${status} ${code})`, facts)
   }
-  const words = text.replace(/<[^>]*>|\s+/g, ' ').trim().slice(0, 120)
+  // A page without the ends of its tags would be gone through once for each of them.
+  const words = text.slice(0, 4000).replace(/<[^>]*>|\s+/g, ' ').trim().slice(0, 120)
   // A browser shows nothing of a redirect that it did not follow, not even its status.
   const detail = status === 0 || (status >= 300 && status < 400)
     ? `${method} ${path} was answered with a redirect; give the address that it leads to as baseUrl.`

@@ -1,8 +1,9 @@
 -- A webhook of the provider, whose signature was found good, about the submit p_call_id: the picture
 -- is looked at now, and where its submit had no answer it is known to be bought. The hint is not
--- believed further than that: a prediction belongs to one picture. Answers taken, repeated (that
--- webhook was taken before), late (the picture has ended) or unknown (there is no such submit, or the
--- prediction is another picture's).
+-- believed further than that: a prediction belongs to one picture, and nothing is noted of a message
+-- about another's, as no signature covers the address that it was sent to. Answers taken, repeated
+-- (that webhook was taken before), late (the picture has ended) or unknown (there is no such submit,
+-- or the prediction is another picture's).
 create or replace function public.note_picture_hint(
   p_call_id uuid, p_prediction_id text, p_webhook_id text
 )
@@ -15,6 +16,14 @@ declare
   v_now timestamptz := clock_timestamp();
   v_is public.picture_jobs;
 begin
+  if exists (
+    select from public.picture_jobs p
+    where p.prediction_id = p_prediction_id and p.id is distinct from (
+      select c.job_id from public.provider_calls c
+      where c.call_id = p_call_id and c.leg = 'picture')
+  ) then
+    return 'unknown';
+  end if;
   insert into public.picture_webhooks (webhook_id) values (p_webhook_id) on conflict do nothing;
   if not found then
     return 'repeated';
@@ -25,11 +34,6 @@ begin
   where c.call_id = p_call_id and c.leg = 'picture'
   for update of p;
   if not found then
-    return 'unknown';
-  end if;
-  if exists (
-    select from public.picture_jobs o where o.prediction_id = p_prediction_id and o.id <> v_is.id
-  ) then
     return 'unknown';
   end if;
   update public.provider_calls c
