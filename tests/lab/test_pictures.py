@@ -17,12 +17,12 @@ def test_a_slice_of_the_trials_buys_each_picture_once(tmp_path: Path) -> None:
     """By the laboratory's own command."""
     report = tmp_path / "pictures.md"
     run = subprocess.run(
-        [sys.executable, "-m", "lab.pictures", "--submits=15", "--webhooks=6",
+        [sys.executable, "-m", "lab.pictures", "--submits=8", "--webhooks=4",
          f"--report={report}"],
         cwd=ROOT, capture_output=True, text=True, timeout=SECONDS, check=False,
     )  # fmt: skip
     assert run.returncode == 0, run.stdout[-2000:] + run.stderr[-2000:]
-    assert "21 pictures, 0 violations" in report.read_text()
+    assert "12 pictures, 0 violations" in report.read_text()
 
 
 def test_the_plan_has_every_death_and_is_the_same_again() -> None:
