@@ -13,7 +13,7 @@ import pytest
 from fastapi.routing import APIRoute
 
 from prompt_queue.api.problems import Problem
-from prompt_queue.api.rates import RequestRates
+from prompt_queue.api.rates import AskedTooOften, RequestRates
 from prompt_queue.server import _ROUTERS
 from prompt_queue.settings import DEMO_USER_ID
 from prompt_queue.store.database import Database
@@ -97,6 +97,27 @@ class _Counting(LimitStore):
     ) -> tuple[int, int, float]:
         self.asked += 1
         return await super().take_requests(user, wanted, rate, burst)
+
+
+async def test_who_ran_dry_together_comes_back_apart(database: Database) -> None:
+    """Each user has a phase of its own, so that a flood of many is no wave of enqueues."""
+    rates = RequestRates(_Empty(database))
+    until_when = []
+    for number in range(20):
+        with pytest.raises(AskedTooOften) as refused:
+            await rates.admit(UUID(int=number * 101))
+        until_when.append(refused.value.until)
+    assert 0.2 < max(until_when) - min(until_when) < 1.0
+
+
+class _Empty(LimitStore):
+    async def of(self, user: UUID) -> UserLimits:
+        return UserLimits(requests_a_second=2.0)
+
+    async def take_requests(
+        self, user: UUID, wanted: int, rate: float, burst: float
+    ) -> tuple[int, int, float]:
+        return 0, 0, 0.3
 
 
 def test_no_request_waits_for_a_thread() -> None:
